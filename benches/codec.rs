@@ -1,0 +1,5 @@
+//! What the protocols cost: `cargo bench --bench codec`.
+
+mod support;
+
+fn main() {}

@@ -1,0 +1,24 @@
+//! Sluice, an SMSC buffer gateway.
+//!
+//! A line of stations; a message from a phone passes them from left to right, one to a phone from right to left:
+//!
+//! ```text
+//! SMSC - smsc::session - ring (origin) - link - ring (mirror) - central::router - im inbox
+//! ```
+//!
+//! Modules lie in tiers, and a module names only what lies below it (`tests/architecture.rs` keeps that):
+//! words ([`message`], [`lane`], [`private`], [`clock`]), bytes ([`text`], [`codec`]), machines without I/O
+//! ([`smsc`] sessions, the [`ring`] array and its recovery), doors (ring file, transports), and the whole
+//! ([`cli`], [`sim`]).
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)
+)]
+
+pub mod clock;
+pub mod codec;
+pub mod lane;
+pub mod message;
+pub mod private;
+pub mod smsc;
+pub mod text;

@@ -1,0 +1,6 @@
+//! The carrier's side: sessions with an SMSC over CIMD2 or SMPP, strictly one operation at a time (G1).
+//!
+//! [`session`] is the one face of both protocols; [`cimd2`] and [`smpp`] are machines without I/O that wear it.
+//! The drivers and transports around them carry bytes and keep time, and decide nothing.
+
+pub mod session;

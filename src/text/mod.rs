@@ -1,0 +1,1 @@
+//! Texts as characters, septets and UTF-16 units.
