@@ -88,7 +88,7 @@ fn encode_message(out: &mut Vec<u8>, message: &ShortMessage) {
         put_address(&mut fields, &carrier.destination);
         fields.put_u8(carrier.esm_class);
         fields.put_u8(carrier.data_coding);
-        put_short(&mut fields, &carrier.time_stamp);
+        put_short(&mut fields, carrier.time_stamp());
         put_long(&mut fields, carrier.extra());
         out.put_u8(EXTENSION_CARRIER);
         put_long(out, &fields);
@@ -97,7 +97,8 @@ fn encode_message(out: &mut Vec<u8>, message: &ShortMessage) {
 
 fn decode_message(reader: &mut Reader) -> Result<ShortMessage, Malformed> {
     let coding = reader.octet("coding")?;
-    let coding = Coding::from_number(coding).map_err(|why| reader.complain(1, why.field, why.reason))?;
+    let coding =
+        Coding::from_number(coding).map_err(|why| reader.complain(1, why.field, why.reason))?;
     let class = match reader.octet("class")? {
         NO_CLASS => None,
         number @ 0..=3 => Some(Class::from_low_bits(number)),
@@ -152,19 +153,16 @@ fn decode_message(reader: &mut Reader) -> Result<ShortMessage, Malformed> {
 fn decode_carrier(mut reader: Reader) -> Result<CarrierFields, Malformed> {
     let source = take_address(&mut reader, "carrier source")?;
     let destination = take_address(&mut reader, "carrier destination")?;
-    let fields = CarrierFields {
-        source,
-        destination,
-        esm_class: reader.octet("esm_class")?,
-        data_coding: reader.octet("data_coding")?,
-        time_stamp: reader.short_string("time stamp")?,
-        ..CarrierFields::default()
-    };
+    let esm_class = reader.octet("esm_class")?;
+    let data_coding = reader.octet("data_coding")?;
+    let time_stamp = reader.short_string("time stamp")?;
     let extra = reader.long_string("carrier fields")?;
     let length = extra.len();
-    fields
-        .with_extra(extra)
-        .map_err(|why| reader.complain(length, why.field, why.reason))
+    let mut fields = CarrierFields::new(source, destination, time_stamp, extra)
+        .map_err(|why| reader.complain(length, why.field, why.reason))?;
+    fields.esm_class = esm_class;
+    fields.data_coding = data_coding;
+    Ok(fields)
 }
 
 fn encode_report(out: &mut Vec<u8>, report: &Report) -> Result<(), Refused> {
@@ -291,7 +289,12 @@ mod tests {
     use super::*;
 
     fn message() -> ShortMessage {
-        let body = Body::new(Coding::Gsm7, UserDataHeader::NONE, Bytes::from_static(b"Hello")).unwrap();
+        let body = Body::new(
+            Coding::Gsm7,
+            UserDataHeader::NONE,
+            Bytes::from_static(b"Hello"),
+        )
+        .unwrap();
         ShortMessage::new(
             PhoneNumber::new("358401234567").unwrap().into(),
             ShortCode::new("12345").unwrap().into(),
@@ -324,17 +327,18 @@ mod tests {
         full.report = ReportWish::All;
         full.priority = Priority::Urgent;
         full.protocol = 0x41;
-        full.sender = Party::Carrier(CarrierAddress::new(5, 9, Bytes::from_static(b"caf\xe9")).unwrap());
-        full.carrier = Some(Box::new(
-            CarrierFields {
-                esm_class: 0x44,
-                data_coding: 0xF5,
-                time_stamp: Bytes::from_static(b"261121061342"),
-                ..CarrierFields::default()
-            }
-            .with_extra(Bytes::from_static(&[2, 4, 0, 2, 0, 7]))
-            .unwrap(),
-        ));
+        full.sender =
+            Party::Carrier(CarrierAddress::new(5, 9, Bytes::from_static(b"caf\xe9")).unwrap());
+        let mut fields = CarrierFields::new(
+            CarrierAddress::default(),
+            CarrierAddress::default(),
+            Bytes::from_static(b"261121061342"),
+            Bytes::from_static(&[2, 4, 0, 2, 0, 7]),
+        )
+        .unwrap();
+        fields.esm_class = 0x44;
+        fields.data_coding = 0xF5;
+        full.carrier = Some(Box::new(fields));
         let item = Item::Message(full);
         assert_eq!(decode(&encode(&item).unwrap()), Ok(item));
         let report = Item::Report(Report {

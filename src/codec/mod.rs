@@ -17,12 +17,12 @@ pub struct Malformed {
     /// The field that does not fit.
     pub field: &'static str,
     /// What is wrong with it.
-    pub reason: Cow<'static str>,
+    pub reason: Cow<'static, str>,
 }
 
 impl Malformed {
     /// A finding at an offset.
-    pub fn new(offset: usize, field: &'static str, reason: impl Into<Cow<'static str>>) -> Self {
+    pub fn new(offset: usize, field: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             offset,
             field,

@@ -112,7 +112,7 @@ impl Reader {
         &self,
         back: usize,
         field: &'static str,
-        reason: impl Into<std::borrow::Cow<'static str>>,
+        reason: impl Into<std::borrow::Cow<'static, str>>,
     ) -> Malformed {
         Malformed::new(self.offset.saturating_sub(back), field, reason)
     }

@@ -13,6 +13,9 @@ pub const MAX_CARRIER_ADDRESS: usize = 64;
 /// and the two addresses and the text need less than 1,400 of them.
 const MAX_EXTRA: usize = 2048;
 
+/// Longest time stamp that is kept, in octets: carriers write 12 to 16.
+const MAX_TIME_STAMP: usize = 32;
+
 /// An address as it stood in the carrier's protocol: type of number, numbering plan, octets.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct CarrierAddress {
@@ -72,28 +75,46 @@ pub struct CarrierFields {
     pub esm_class: u8,
     /// data_coding or data coding scheme as received.
     pub data_coding: u8,
-    /// The SMSC's time stamp as received; empty where the protocol has none.
-    pub time_stamp: Bytes,
+    time_stamp: Bytes,
     extra: Bytes,
 }
 
 impl CarrierFields {
-    /// Protocol fields kept raw: a sequence of (u16 tag, u16 length, value), big-endian, as SMPP writes TLVs. CIMD2
-    /// parameters are kept in the same form under their parameter number.
-    pub const fn extra(&self) -> &Bytes {
-        &self.extra
+    /// The two addresses as written, with the time stamp and the raw fields; see the functions of these names.
+    pub fn new(
+        source: CarrierAddress,
+        destination: CarrierAddress,
+        time_stamp: Bytes,
+        extra: Bytes,
+    ) -> Result<Self, Refused> {
+        let within = |field, octets: &Bytes, most| match octets.len() {
+            length if length > most => Err(Refused::new(
+                field,
+                format!("has {length} octets; {most} are allowed"),
+            )),
+            _ => Ok(()),
+        };
+        within("time stamp", &time_stamp, MAX_TIME_STAMP)?;
+        within("carrier fields", &extra, MAX_EXTRA)?;
+        Ok(Self {
+            source,
+            destination,
+            esm_class: 0,
+            data_coding: 0,
+            time_stamp,
+            extra,
+        })
     }
 
-    /// Keeps raw protocol fields; refused past 2,048 octets.
-    pub fn with_extra(mut self, extra: Bytes) -> Result<Self, Refused> {
-        if extra.len() > MAX_EXTRA {
-            return Err(Refused::new(
-                "carrier fields",
-                format!("have {} octets; {MAX_EXTRA} are allowed", extra.len()),
-            ));
-        }
-        self.extra = extra;
-        Ok(self)
+    /// The SMSC's time stamp as received; empty where the protocol has none.
+    pub const fn time_stamp(&self) -> &Bytes {
+        &self.time_stamp
+    }
+
+    /// Protocol fields kept raw: a sequence of (u16 tag, u16 length, value), big-endian, as SMPP writes TLVs. CIMD2
+    /// parameters are kept in the same form under their parameter number. At most 2,048 octets.
+    pub const fn extra(&self) -> &Bytes {
+        &self.extra
     }
 }
 
