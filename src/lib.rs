@@ -20,5 +20,6 @@ pub mod codec;
 pub mod lane;
 pub mod message;
 pub mod private;
+pub mod ring;
 pub mod smsc;
 pub mod text;

@@ -269,7 +269,9 @@ mod tests {
         let mut merged = old;
         merged.merge(&new);
         assert_eq!(merged.up_to(), at(10));
-        assert!(merged.has(at(5)) && merged.has(at(12)) && merged.has(at(45)) && !merged.has(at(11)));
+        assert!(
+            merged.has(at(5)) && merged.has(at(12)) && merged.has(at(45)) && !merged.has(at(11))
+        );
         let mut other_way = new;
         other_way.merge(&old);
         assert_eq!(merged, other_way);

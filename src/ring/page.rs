@@ -102,6 +102,14 @@ fn get_marks(page: &[u8]) -> Option<Marks> {
     Marks::decode(&get(page, MARKS_AT))
 }
 
+/// Whether there are only zeros: never written, or wiped.
+pub fn is_empty(record: &[u8]) -> bool {
+    static ZEROS: [u8; PAGE] = [0; PAGE];
+    record
+        .chunks(PAGE)
+        .all(|chunk| chunk == &ZEROS[..chunk.len()])
+}
+
 /// What makes a record no record; its sentence goes to people.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Broken {
@@ -206,7 +214,7 @@ impl Entry {
 
     /// From octets; `Ok(None)` for a free one.
     pub fn decode(entry: &[u8]) -> Result<Option<Self>, Broken> {
-        if entry.iter().all(|&octet| octet == 0) {
+        if is_empty(entry) {
             return Ok(None);
         }
         if !is_sealed(entry) {
@@ -285,9 +293,6 @@ pub enum Fence {
     /// Found by the link.
     #[error("the far end knows of later messages than this file")]
     FarEndAhead,
-    /// Its name and epoch cannot be read.
-    #[error("both of its directory entries are damaged")]
-    NoEntry,
     /// By command.
     #[error("an operator asked for it")]
     Asked,
@@ -299,8 +304,7 @@ impl Fence {
             None => 0,
             Some(Self::OlderCopy) => 1,
             Some(Self::FarEndAhead) => 2,
-            Some(Self::NoEntry) => 3,
-            Some(Self::Asked) => 4,
+            Some(Self::Asked) => 3,
         }
     }
 
@@ -309,8 +313,7 @@ impl Fence {
             0 => return Ok(None),
             1 => Self::OlderCopy,
             2 => Self::FarEndAhead,
-            3 => Self::NoEntry,
-            4 => Self::Asked,
+            3 => Self::Asked,
             _ => return Err(Broken::Field("fence")),
         }))
     }
@@ -404,7 +407,11 @@ pub fn encode_slot(place: Place, sequence: Sequence, marks: &Marks, parcel: &Par
     page[24] = sequence.address().get();
     put(&mut page, 26, (parcel.octets().len() as u16).to_le_bytes());
     put(&mut page, 28, parcel.checksum().to_le_bytes());
-    put(&mut page, 32, parcel.retrieved_at.as_unix_ms().to_le_bytes());
+    put(
+        &mut page,
+        32,
+        parcel.retrieved_at.as_unix_ms().to_le_bytes(),
+    );
     put(&mut page, 40, parcel.key.0);
     put_marks(&mut page, marks);
     page[ITEM_AT..ITEM_AT + parcel.octets().len()].copy_from_slice(parcel.octets());
@@ -414,7 +421,7 @@ pub fn encode_slot(place: Place, sequence: Sequence, marks: &Marks, parcel: &Par
 
 /// What a page at an address holds.
 pub fn decode_slot(page: &Bytes, place: Place, address: Address) -> Found {
-    if page.iter().all(|&octet| octet == 0) {
+    if is_empty(page) {
         return Found::Empty;
     }
     match try_decode_slot(page, place, address) {

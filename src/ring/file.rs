@@ -1,0 +1,518 @@
+//! The ring file: made, opened, grown, flushed when idle, closed.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::commit::Committer;
+use super::error::RingError;
+use super::handle::{Parts, Ring, Shared, StoreError, Waits};
+use super::page::{
+    self, Entry, Fence, Header, MAX_RINGS, PAGE, Place, State, entry_offset, file_length,
+    header_offset, live_offset, slot_offset, state_offset,
+};
+use super::read;
+use super::recovery::{self, Recovered, Remark};
+use super::storage::{FileStorage, MemoryStorage, Storage};
+use crate::clock::Clock;
+use crate::lane::{Epoch, RingName, Sequence};
+
+/// How long marks may wait for the next message before they get a write of their own. It bounds how far behind they
+/// can be after a power cut.
+const IDLE_FLUSH: Duration = Duration::from_millis(20);
+
+/// An open ring file with all its rings. Clones are the same file; it is unlocked when the last of them and of their
+/// rings is gone.
+#[derive(Clone)]
+pub struct RingFile {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    storage: Arc<dyn Storage>,
+    live: Option<Arc<dyn Storage>>,
+    committer: Arc<Committer>,
+    rings: Mutex<Vec<Arc<Shared>>>,
+    unwritten: Arc<tokio::sync::Notify>,
+}
+
+/// What opening a file brought to light.
+pub struct Opened {
+    /// The file.
+    pub file: RingFile,
+    /// A report for each ring, in the file's order.
+    pub rings: Vec<Report>,
+    /// Damage to header and directory, healed from their second copies.
+    pub healed: Vec<String>,
+}
+
+/// What was found of one ring.
+#[derive(Debug)]
+pub struct Report {
+    /// Which ring.
+    pub name: RingName,
+    /// Why it is kept shut, if it is.
+    pub fence: Option<Fence>,
+    /// Whether it had been stopped in order.
+    pub clean: bool,
+    /// Messages that were stored and of whose answer nothing is known: their source may bring them again.
+    pub unanswered: Vec<Sequence>,
+    /// Messages that wait for repair.
+    pub damaged: Vec<Sequence>,
+    /// Every slot an operator should hear of.
+    pub remarks: Vec<Remark>,
+}
+
+impl RingFile {
+    /// Makes a file for these rings and opens it. It is filled with zeros to its full size first, so that the disk
+    /// cannot be full later.
+    pub fn create(path: &Path, names: &[RingName]) -> Result<Opened, RingError> {
+        if path.exists() {
+            return Err(RingError::Exists {
+                path: path.to_owned(),
+            });
+        }
+        check_names(path, &[], names)?;
+        let making = beside(path, "new");
+        let made = make(&making, names).map_err(|why| match why {
+            Making::Full => RingError::DiskFull {
+                path: path.to_owned(),
+                needed: file_length(names.len() as u16),
+                rings: names.len(),
+            },
+            Making::Io(doing, why) => RingError::io(path, doing, why),
+        });
+        if let Err(why) = made {
+            // What is left of it would only be in the way.
+            let _best_effort = std::fs::remove_file(&making);
+            return Err(why);
+        }
+        std::fs::rename(&making, path)
+            .and_then(|()| sync_directory(path))
+            .map_err(|why| RingError::io(path, "putting the new file in place", why))?;
+        Self::open(path)
+    }
+
+    /// Opens a file and recovers all its rings. Nothing is accepted before what has to be wiped is wiped, durably.
+    pub fn open(path: &Path) -> Result<Opened, RingError> {
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(|why| RingError::io(path, "opening", why))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(RingError::InUse {
+                    path: path.to_owned(),
+                });
+            }
+            Err(std::fs::TryLockError::Error(why)) => {
+                return Err(RingError::io(path, "locking", why));
+            }
+        }
+        let live_path = beside(path, "live");
+        let live = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&live_path)
+            .map_err(|why| RingError::io(&live_path, "opening", why))?;
+        Self::open_on(
+            path,
+            Arc::new(FileStorage::new(file, path)),
+            Some(Arc::new(FileStorage::new(live, &live_path))),
+        )
+    }
+
+    /// Opens the file at `path` if there is one, else makes it; rings that are not in it yet are added.
+    pub fn open_or_create(path: &Path, names: &[RingName]) -> Result<Opened, RingError> {
+        if !path.exists() {
+            return Self::create(path, names);
+        }
+        let mut opened = Self::open(path)?;
+        let missing: Vec<RingName> = names
+            .iter()
+            .filter(|name| opened.file.ring(name).is_none())
+            .cloned()
+            .collect();
+        if !missing.is_empty() {
+            opened.rings.extend(opened.file.add(&missing)?);
+        }
+        Ok(opened)
+    }
+
+    /// A file in memory, for measurements and tests that need no disk.
+    pub fn in_memory(names: &[RingName]) -> Result<Self, RingError> {
+        let storage = Arc::new(MemoryStorage::default());
+        let path = Path::new("(memory)");
+        let failed = |why| RingError::io(path, "formatting", why);
+        format(storage.as_ref(), names, &mut random).map_err(failed)?;
+        Self::open_on(path, storage, None).map(|opened| opened.file)
+    }
+
+    /// Opens what lies on any storage; `path` is for people. Callers of [`RingFile::open`] get the lock with it.
+    pub fn open_on(
+        path: &Path,
+        storage: Arc<dyn Storage>,
+        live: Option<Arc<dyn Storage>>,
+    ) -> Result<Opened, RingError> {
+        let found = read::directory(path, storage.as_ref())?;
+        read::check_length(path, storage.as_ref(), &found.entries)?;
+        for (offset, octets) in &found.heal {
+            storage
+                .write_at(*offset, octets)
+                .map_err(|why| RingError::io(path, "healing the directory", why))?;
+        }
+        for line in &found.healed {
+            tracing::warn!(path = %path.display(), "{line}");
+        }
+        let file = Self {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                committer: Committer::new(storage.clone()),
+                storage,
+                live,
+                rings: Mutex::default(),
+                unwritten: Arc::default(),
+            }),
+        };
+        if let Some(live) = &file.inner.live {
+            fill_live(live.as_ref(), found.entries.len() as u16)
+                .map_err(|why| RingError::io(&beside(path, "live"), "making room", why))?;
+        }
+        let mut rings = Vec::with_capacity(found.entries.len());
+        for (index, entry) in found.entries.iter().enumerate() {
+            rings.push(file.recover(index as u16, entry)?);
+        }
+        // What a killed process had only written becomes durable here too, before anything is handed on.
+        file.inner
+            .storage
+            .sync()
+            .map_err(|why| RingError::io(path, "syncing", why))?;
+        Ok(Opened {
+            file,
+            rings,
+            healed: found.healed,
+        })
+    }
+
+    fn recover(&self, index: u16, entry: &Entry) -> Result<Report, RingError> {
+        let path = &self.inner.path;
+        let storage = self.inner.storage.as_ref();
+        let live = self.inner.live.as_deref();
+        let place = Place {
+            ring: index,
+            epoch: entry.epoch,
+        };
+        let evidence = read::evidence(path, storage, live, place, entry.name.side)?;
+        let outcomes = read::outcomes(path, storage, place)?;
+        let recovered = recovery::recover(evidence);
+        for remark in &recovered.remarks {
+            tracing::warn!(path = %path.display(), ring = %entry.name, "{remark}");
+        }
+        if let Some(fence) = recovered.fence {
+            tracing::error!(path = %path.display(), ring = %entry.name, reason = %fence, "the ring stays shut until `sluice ring renew`");
+        } else {
+            settle(storage, place, &recovered)
+                .map_err(|why| RingError::io(path, "settling after recovery", why))?;
+        }
+        let report = Report {
+            name: entry.name.clone(),
+            fence: recovered.fence,
+            clean: recovered.clean,
+            unanswered: recovered.unanswered.clone(),
+            damaged: recovered.array.damaged().collect(),
+            remarks: recovered.remarks,
+        };
+        let shared = Shared::new(
+            Parts {
+                name: entry.name.clone(),
+                place,
+                array: recovered.array,
+                fence: recovered.fence,
+                next_state: recovered.next_state + 1,
+                outcomes,
+            },
+            self.inner.storage.clone(),
+            self.inner.live.clone(),
+            self.inner.unwritten.clone(),
+        );
+        self.rings_mut().push(Arc::new(shared));
+        Ok(report)
+    }
+
+    /// Adds rings at the file's end, each of a new epoch.
+    pub fn add(&self, names: &[RingName]) -> Result<Vec<Report>, RingError> {
+        let path = &self.inner.path;
+        let present: Vec<RingName> = self
+            .rings()
+            .iter()
+            .map(|ring| ring.name().clone())
+            .collect();
+        check_names(path, &present, names)?;
+        let first = present.len() as u16;
+        let entries: Vec<Entry> = names.iter().map(|name| entry(name, &mut random)).collect();
+        let storage = self.inner.storage.as_ref();
+        grow(storage, first, &entries).map_err(|why| match why.kind() {
+            io::ErrorKind::StorageFull => RingError::DiskFull {
+                path: path.clone(),
+                needed: file_length(first + names.len() as u16),
+                rings: present.len() + names.len(),
+            },
+            _ => RingError::io(path, "adding rings", why),
+        })?;
+        if let Some(live) = &self.inner.live {
+            fill_live(live.as_ref(), first + names.len() as u16)
+                .map_err(|why| RingError::io(&beside(path, "live"), "making room", why))?;
+        }
+        entries
+            .iter()
+            .zip(first..)
+            .map(|(entry, index)| self.recover(index, entry))
+            .collect()
+    }
+
+    fn rings_mut(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Shared>>> {
+        self.inner
+            .rings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// All rings, in the file's order.
+    pub fn rings(&self) -> Vec<Ring> {
+        let committer = &self.inner.committer;
+        self.rings_mut()
+            .iter()
+            .map(|shared| Ring {
+                shared: shared.clone(),
+                committer: committer.clone(),
+            })
+            .collect()
+    }
+
+    /// The ring of a name.
+    pub fn ring(&self, name: &RingName) -> Option<Ring> {
+        self.rings().into_iter().find(|ring| ring.name() == name)
+    }
+
+    /// Why the file takes nothing more, if a write or sync has failed. It must be opened anew.
+    pub fn failure(&self) -> Option<Arc<str>> {
+        self.inner.committer.failure().map(|failed| failed.0)
+    }
+
+    /// Writes marks that have waited 20 ms for a message to ride with. Runs until a write fails, and gives the reason;
+    /// the owner of the file keeps it running beside the lanes.
+    pub async fn flush_when_idle(&self) -> StoreError {
+        loop {
+            self.inner.unwritten.notified().await;
+            loop {
+                tokio::time::sleep(IDLE_FLUSH).await;
+                let (waiting, more) = self.waiting();
+                let mut flushes = tokio::task::JoinSet::new();
+                for ring in waiting {
+                    flushes.spawn(async move { ring.flush().await });
+                }
+                while let Some(flushed) = flushes.join_next().await {
+                    if let Ok(Err(why)) = flushed {
+                        return why;
+                    }
+                }
+                if !more {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The rings whose marks have waited long enough, and whether others still have to wait.
+    fn waiting(&self) -> (Vec<Ring>, bool) {
+        let mut more = false;
+        let waiting = self
+            .rings()
+            .into_iter()
+            .filter(|ring| {
+                let now = ring.shared.now();
+                let since = crate::clock::Moment::from_micros(
+                    now.as_micros()
+                        .saturating_sub(IDLE_FLUSH.as_micros() as u64),
+                );
+                let waits = ring.shared.waits_since(since);
+                more |= waits == Waits::NotYet;
+                waits == Waits::LongEnough
+            })
+            .collect();
+        (waiting, more)
+    }
+
+    /// Stops in order: the last state of every ring is durable when this returns.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        for ring in self.rings() {
+            if ring.fence().is_none() {
+                ring.close().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn beside(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
+}
+
+fn random() -> u64 {
+    loop {
+        let number = getrandom::u64().expect("the kernel gives random numbers");
+        if number != 0 {
+            return number;
+        }
+    }
+}
+
+fn entry(name: &RingName, random: &mut dyn FnMut() -> u64) -> Entry {
+    Entry {
+        name: name.clone(),
+        epoch: Epoch::new(random().max(1)).expect("at least one"),
+        made_at: Clock::system().wall(),
+    }
+}
+
+fn check_names(path: &Path, present: &[RingName], new: &[RingName]) -> Result<(), RingError> {
+    let wanted = present.len() + new.len();
+    if wanted > MAX_RINGS {
+        return Err(RingError::TooManyRings {
+            path: path.to_owned(),
+            wanted,
+        });
+    }
+    for (n, name) in new.iter().enumerate() {
+        if present.contains(name) || new[..n].contains(name) {
+            return Err(RingError::Twice {
+                path: path.to_owned(),
+                ring: name.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+enum Making {
+    Full,
+    Io(&'static str, io::Error),
+}
+
+fn make(path: &Path, names: &[RingName]) -> Result<(), Making> {
+    let sorted = |doing| {
+        move |why: io::Error| match why.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Making::Full,
+            _ => Making::Io(doing, why),
+        }
+    };
+    let file = File::options()
+        .write(true)
+        .read(true)
+        .create(true)
+        .truncate(true)
+        .open(path)
+        .map_err(sorted("making the file"))?;
+    let storage = FileStorage::new(file, path);
+    format(&storage, names, &mut random).map_err(sorted("filling the file with zeros"))
+}
+
+/// Gives the live file its full size, so that a full disk later cannot keep a record from being written.
+fn fill_live(live: &dyn Storage, rings: u16) -> io::Result<()> {
+    let length = live.length()?;
+    let whole = live_offset(rings);
+    if length < whole {
+        zeros(live, length, whole)?;
+    }
+    Ok(())
+}
+
+/// Makes a ring file on empty storage. Chance comes in as an argument, so that a simulation can repeat itself.
+pub fn format(
+    storage: &dyn Storage,
+    names: &[RingName],
+    random: &mut dyn FnMut() -> u64,
+) -> io::Result<()> {
+    zeros(storage, 0, page::area_offset(0))?;
+    let mut identity = [0; 16];
+    for half in identity.chunks_exact_mut(8) {
+        half.copy_from_slice(&random().to_le_bytes());
+    }
+    let header = Header {
+        identity,
+        made_at: Clock::system().wall(),
+    }
+    .encode();
+    let entries: Vec<Entry> = names.iter().map(|name| entry(name, random)).collect();
+    grow(storage, 0, &entries)?;
+    for copy in 0..2 {
+        storage.write_at(header_offset(copy), &header)?;
+        storage.sync()?;
+    }
+    Ok(())
+}
+
+/// Adds areas of zeros, then their entries: a crash in between leaves areas that nobody names.
+fn grow(storage: &dyn Storage, first: u16, entries: &[Entry]) -> io::Result<()> {
+    let end = first + entries.len() as u16;
+    zeros(storage, page::area_offset(first), page::area_offset(end))?;
+    storage.sync()?;
+    for copy in 0..2 {
+        for (index, entry) in (first..).zip(entries) {
+            storage.write_at(entry_offset(copy, index), &entry.encode())?;
+        }
+        storage.sync()?;
+    }
+    Ok(())
+}
+
+fn zeros(storage: &dyn Storage, from: u64, to: u64) -> io::Result<()> {
+    let block = vec![0; 64 * PAGE];
+    let mut offset = from;
+    while offset < to {
+        let length = (to - offset).min(block.len() as u64) as usize;
+        storage.write_at(offset, &block[..length])?;
+        offset += length as u64;
+    }
+    Ok(())
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
+}
+
+/// Wipes what has to be wiped and writes the state found, so that the next crash finds it too.
+fn settle(storage: &dyn Storage, place: Place, recovered: &Recovered) -> io::Result<()> {
+    let zeros = [0; PAGE];
+    for &address in &recovered.wipe {
+        storage.write_at(slot_offset(place.ring, address), &zeros)?;
+    }
+    // A state may tell only what is durable, and kept slots may be merely written yet.
+    storage.sync()?;
+    let state = State {
+        number: recovered.next_state,
+        clean: false,
+        fence: None,
+        marks: *recovered.array.marks(),
+    };
+    storage.write_at(state_offset(place.ring, state.number), &state.encode(place))
+}
