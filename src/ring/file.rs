@@ -64,6 +64,8 @@ pub struct Report {
     pub damaged: Vec<Sequence>,
     /// Every slot an operator should hear of.
     pub remarks: Vec<Remark>,
+    /// Damage that cost nothing: what was lost stands elsewhere too.
+    pub noted: Vec<String>,
 }
 
 impl RingFile {
@@ -209,9 +211,11 @@ impl RingFile {
             ring: index,
             epoch: entry.epoch,
         };
-        let evidence = read::evidence(path, storage, live, place, entry.name.side)?;
-        let outcomes = read::outcomes(path, storage, place)?;
-        let recovered = recovery::recover(evidence);
+        let found = read::ring(path, storage, live, place, entry.name.side)?;
+        let recovered = recovery::recover(found.evidence);
+        for note in &found.noted {
+            tracing::warn!(path = %path.display(), ring = %entry.name, "{note}");
+        }
         for remark in &recovered.remarks {
             tracing::warn!(path = %path.display(), ring = %entry.name, "{remark}");
         }
@@ -228,6 +232,7 @@ impl RingFile {
             unanswered: recovered.unanswered.clone(),
             damaged: recovered.array.damaged().collect(),
             remarks: recovered.remarks,
+            noted: found.noted,
         };
         let shared = Shared::new(
             Parts {
@@ -236,7 +241,7 @@ impl RingFile {
                 array: recovered.array,
                 fence: recovered.fence,
                 next_state: recovered.next_state + 1,
-                outcomes,
+                outcomes: found.outcomes,
             },
             self.inner.storage.clone(),
             self.inner.live.clone(),

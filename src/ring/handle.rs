@@ -440,6 +440,8 @@ impl Ring {
         self.shared.body().fence = Some(fence);
         tracing::error!(ring = %self.shared.name, reason = %fence, "the ring is fenced");
         self.shared.changed.send_replace(());
+        // Into both state pages, so that damage to one does not open the ring.
+        self.flush().await?;
         self.flush().await
     }
 }

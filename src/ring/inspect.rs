@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::array::{Array, Flags};
 use super::error::RingError;
-use super::page::{Found, Place};
+use super::page::Place;
 use super::read;
 use super::recovery::{self, Case, Remark};
 use super::storage::FileStorage;
@@ -143,31 +143,9 @@ pub fn inspect(path: &Path, depth: Depth) -> Result<Inspection, RingError> {
         let live = live
             .as_ref()
             .map(|live| live as &dyn super::storage::Storage);
-        let evidence = read::evidence(path, &storage, live, place, entry.name.side)?;
-        let mut findings: Vec<String> = read::broken_states(path, &storage, place)?
-            .into_iter()
-            .map(|(page, why)| format!("state page {page}: {why}; the other one tells enough"))
-            .collect();
-        findings.extend(
-            read::broken_outcomes(path, &storage, place)?
-                .into_iter()
-                .map(|(address, why)| format!("outcome {address}: {why}; it reads as doubtful")),
-        );
-        let damaged_pages = evidence
-            .slots
-            .iter()
-            .filter(|found| matches!(found, Found::Broken(_)))
-            .count();
-        let recovered = recovery::recover(evidence);
-        debug_assert!(
-            recovered
-                .remarks
-                .iter()
-                .filter(|remark| remark.broken.is_some())
-                .count()
-                == damaged_pages,
-            "every broken page is remarked on"
-        );
+        let found = read::ring(path, &storage, live, place, entry.name.side)?;
+        let mut findings = found.noted;
+        let recovered = recovery::recover(found.evidence);
         findings.extend(recovered.remarks.iter().map(describe));
         rings.push(view(&entry.name, &recovered, findings, depth));
     }

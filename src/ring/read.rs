@@ -189,25 +189,69 @@ pub(super) fn check_length(
 }
 
 /// All that tells of one ring.
-pub(super) fn evidence(
+pub(super) struct RingFound {
+    /// What recovery works on.
+    pub(super) evidence: Evidence,
+    /// The outcomes kept, by address − 1. A damaged record reads as none.
+    pub(super) outcomes: Box<[Option<(Sequence, Outcome)>]>,
+    /// Damage that recovery need not see: another record tells the same, or nothing depends on it.
+    pub(super) noted: Vec<String>,
+}
+
+/// Reads a ring's area and its live record.
+pub(super) fn ring(
     path: &Path,
     storage: &dyn Storage,
     live: Option<&dyn Storage>,
     place: Place,
     side: Side,
-) -> Result<Evidence, RingError> {
-    let area = read(
-        path,
-        storage,
-        "the slots",
-        area_offset(place.ring),
-        (2 + SLOTS as usize) * PAGE,
-    )?;
-    let state = |page: usize| State::decode(&area[page * PAGE..(page + 1) * PAGE], place).ok();
+) -> Result<RingFound, RingError> {
+    let length = usize::try_from(area_offset(1) - area_offset(0)).expect("an area is 1 MiB");
+    let area = read(path, storage, "the ring", area_offset(place.ring), length)?;
+    let within = |offset: u64, length: usize| {
+        let start = usize::try_from(offset - area_offset(place.ring)).expect("within the area");
+        area.slice(start..start + length)
+    };
+    let mut noted = Vec::new();
+    let states = [0, 1].map(|number| {
+        let page = within(page::state_offset(place.ring, number), PAGE);
+        State::decode(&page, place)
+            .inspect_err(|why| {
+                if !is_empty(&page) {
+                    noted.push(format!(
+                        "state page {number} is damaged ({why}); the other one and the slots tell enough"
+                    ));
+                }
+            })
+            .ok()
+    });
     let slots = Address::all()
         .map(|address| {
-            let start = (2 + address.index()) * PAGE;
-            decode_slot(&area.slice(start..start + PAGE), place, address)
+            let page = within(page::slot_offset(place.ring, address), PAGE);
+            decode_slot(&page, place, address)
+        })
+        .collect();
+    let outcomes = Address::all()
+        .map(|address| {
+            let record = within(page::outcome_offset(place.ring, address), OUTCOME);
+            match outcome::decode(&record, place) {
+                Ok(Some((sequence, outcome))) if sequence.address() == address => {
+                    Some((sequence, outcome))
+                }
+                Ok(None) => None,
+                Ok(Some(_)) => {
+                    noted.push(format!(
+                        "outcome {address} belongs to another address; it reads as doubtful"
+                    ));
+                    None
+                }
+                Err(why) => {
+                    noted.push(format!(
+                        "outcome {address} is damaged ({why}); it reads as doubtful"
+                    ));
+                    None
+                }
+            }
         })
         .collect();
     // A live record that is missing, old or torn tells nothing, and nothing depends on it.
@@ -216,83 +260,15 @@ pub(super) fn evidence(
         live.read_at(live_offset(place.ring), &mut record).ok()?;
         State::decode_live(&record, place).ok()
     });
-    Ok(Evidence {
-        side,
-        epoch: place.epoch,
-        states: [state(0), state(1)],
-        live,
-        slots,
+    Ok(RingFound {
+        evidence: Evidence {
+            side,
+            epoch: place.epoch,
+            states,
+            live,
+            slots,
+        },
+        outcomes,
+        noted,
     })
-}
-
-/// State pages that are neither zeros nor valid.
-pub(super) fn broken_states(
-    path: &Path,
-    storage: &dyn Storage,
-    place: Place,
-) -> Result<Vec<(u64, Broken)>, RingError> {
-    let pages = read(
-        path,
-        storage,
-        "the state pages",
-        area_offset(place.ring),
-        2 * PAGE,
-    )?;
-    Ok((0..2)
-        .filter_map(|number: usize| {
-            let page = &pages[number * PAGE..(number + 1) * PAGE];
-            match State::decode(page, place) {
-                Err(why) if !is_empty(page) => Some((number as u64, why)),
-                _ => None,
-            }
-        })
-        .collect())
-}
-
-/// The outcomes kept for a ring, by address − 1. A damaged record reads as none.
-pub(super) fn outcomes(
-    path: &Path,
-    storage: &dyn Storage,
-    place: Place,
-) -> Result<Box<[Option<(Sequence, Outcome)>]>, RingError> {
-    let records = outcome_records(path, storage, place)?;
-    Ok(records.map(|(_, found)| found.ok().flatten()).collect())
-}
-
-/// Outcome records that are neither zeros nor valid.
-pub(super) fn broken_outcomes(
-    path: &Path,
-    storage: &dyn Storage,
-    place: Place,
-) -> Result<Vec<(Address, Broken)>, RingError> {
-    let records = outcome_records(path, storage, place)?;
-    Ok(records
-        .filter_map(|(address, found)| found.err().map(|why| (address, why)))
-        .collect())
-}
-
-type OutcomeFound = Result<Option<(Sequence, Outcome)>, Broken>;
-
-fn outcome_records(
-    path: &Path,
-    storage: &dyn Storage,
-    place: Place,
-) -> Result<impl Iterator<Item = (Address, OutcomeFound)>, RingError> {
-    let offset = page::outcome_offset(place.ring, Address::from_index(0));
-    let records = read(
-        path,
-        storage,
-        "the outcomes",
-        offset,
-        SLOTS as usize * OUTCOME,
-    )?;
-    Ok(Address::all().map(move |address| {
-        let start = address.index() * OUTCOME;
-        let found = outcome::decode(&records.slice(start..start + OUTCOME), place);
-        let found = found.and_then(|record| match record {
-            Some((sequence, _)) if sequence.address() != address => Err(Broken::Foreign("address")),
-            fits => Ok(fits),
-        });
-        (address, found)
-    }))
 }

@@ -1,0 +1,6 @@
+//! What tests share.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+pub mod chance;
+pub mod disk;
