@@ -359,7 +359,8 @@ proptest! {
             match joiner.take(Moment::START, message(body), tag) {
                 Joined::Single { message, tag } => {
                     prop_assert_eq!(parts[index].len(), 1);
-                    prop_assert_eq!(read(&message.body).text().expose(), &texts[index]);
+                    let text = read(&message.body);
+                    prop_assert_eq!(text.text().expose(), &texts[index]);
                     given_back.push(tag);
                 }
                 Joined::Complete(long) => {

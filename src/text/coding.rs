@@ -82,16 +82,15 @@ impl Cost {
         let (coding, data) = encode(text);
         let unit = octets_per_unit(coding);
         let (header_octets, ends) = parts::ends(coding, &data, 0, width);
-        let (parts, last) = match ends[..] {
-            [] => (1, data.len()),
-            [end] => (1, end),
-            [.., before, end] => (ends.len(), end - before),
+        let last = match ends[..] {
+            [.., before, end] => end - before,
+            _ => data.len(),
         };
         Self {
             coding,
             characters: text.chars().count(),
             units: data.len() / unit,
-            parts,
+            parts: ends.len(),
             room: room_behind(coding, header_octets) - last / unit,
         }
     }

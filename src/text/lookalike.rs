@@ -58,16 +58,13 @@ pub fn replace(text: &str) -> Option<Replaced> {
     };
     let mut rest = text;
     while let Some(character) = rest.chars().next() {
-        let (length, second) = rest[character.len_utf8()..]
-            .chars()
-            .next()
-            .map_or((character.len_utf8(), None), |second| {
-                (character.len_utf8() + second.len_utf8(), Some(second))
-            });
-        // A letter whose accent follows is a character of the alphabet on its own, so the pair is looked for first.
-        let row = second
-            .and_then(|_| find(&rest[..length]))
-            .or_else(|| find(&rest[..character.len_utf8()]));
+        let length = character.len_utf8();
+        // A letter whose accent follows may be in the alphabet on its own, so the pair is looked for first.
+        let row = match rest[length..].chars().next() {
+            Some(accent @ '\u{300}'..='\u{36F}') => find(&rest[..length + accent.len_utf8()]),
+            _ => None,
+        }
+        .or_else(|| find(&rest[..length]));
         match row {
             Some(&(from, to)) => {
                 replaced.text.push_str(to);
@@ -77,7 +74,7 @@ pub fn replace(text: &str) -> Option<Replaced> {
             None => {
                 gsm::septets_of(character)?;
                 replaced.text.push(character);
-                rest = &rest[character.len_utf8()..];
+                rest = &rest[length..];
             }
         }
     }
@@ -85,8 +82,11 @@ pub fn replace(text: &str) -> Option<Replaced> {
 }
 
 fn find(from: &str) -> Option<&'static (&'static str, &'static str)> {
-    // Most of a text is plain ASCII, which the table has only in front of an accent.
-    if from.len() == 1 && !matches!(from, "`" | "\t") {
+    // Most of a text is of the alphabet already.
+    let mut characters = from.chars();
+    if let (Some(only), None) = (characters.next(), characters.next())
+        && gsm::septets_of(only).is_some()
+    {
         return None;
     }
     TABLE.iter().find(|row| row.0 == from)

@@ -5,20 +5,24 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use super::super::MAX_PARTS;
 use super::{Joiner, Key, LapseReason, Open, Part, Ticket};
 use crate::clock::Moment;
 use crate::message::Party;
 
-/// How many long messages may wait for parts. Seldom does more than one in a hundred lack a part for more than a few
-/// seconds, so that this many open ones mean some hundred thousand messages within the patience, or an attack.
+/// How many long messages may wait for parts. Parts of one message mostly follow each other within seconds, so what is
+/// open for longer has lost one; a healthy network does not leave a thousand such within hours. It is few enough to
+/// look through all of them when a new one is opened.
 pub const MAX_OPEN: usize = 1024;
 
 /// How many of them may be from one sender: whoever sends beginnings only pushes out at most a quarter of the others.
 pub const MAX_OPEN_OF_SENDER: usize = MAX_OPEN / 4;
 
-/// How many parts may wait in all. A part takes about half a kilobyte, and three with all that a carrier may say; so
-/// this is 4 to 24 MiB.
+/// How many parts may wait in all. A part holds on to no more than the 4,096 octets of the slot that it was read from,
+/// so this is 32 MiB at the worst. It must be more than one long message can have.
 pub const MAX_HELD_PARTS: usize = 8192;
+
+const _: () = assert!(MAX_HELD_PARTS > MAX_PARTS && MAX_OPEN_OF_SENDER > 0);
 
 impl<T> Joiner<T> {
     /// Lets the oldest lapse until the limits are kept. The youngest alone is always within them.
