@@ -9,3 +9,4 @@
 pub mod files;
 pub mod lexer;
 pub mod modules;
+pub mod rules;
