@@ -1,6 +1,7 @@
 //! Bytes of the protocols and of stored items. Decoding has three outcomes: not yet enough, a value, or malformed
 //! with offset and field.
 
+pub mod cimd2;
 pub mod item;
 mod reader;
 
