@@ -3,6 +3,7 @@
 
 pub mod item;
 mod reader;
+pub mod smpp;
 
 pub use reader::Reader;
 
