@@ -286,7 +286,6 @@ macro_rules! pdus {
     ($($(#[$doc:meta])* $id:ident $pdu:ident($word:ident / $view:ident),)*) => {
         /// A PDU to be sent: what can be built can be encoded.
         #[derive(Clone, PartialEq, Eq, Debug)]
-        #[expect(clippy::large_enum_variant, reason = "it lives on the stack, for as long as its encoding takes")]
         pub enum Pdu {
             $($(#[$doc])* $pdu($word),)*
         }

@@ -293,7 +293,7 @@ mod tests {
         list.u16(Tag::SAR_MSG_REF_NUM, 0x0102);
         list.u32(Tag::QOS_TIME_TO_LIVE, 3600);
         list.c_octets(Tag::RECEIPTED_MESSAGE_ID, b"A1").unwrap();
-        assert!(list.c_octets(Tag::RECEIPTED_MESSAGE_ID, b"A\01").is_err());
+        assert!(list.c_octets(Tag::RECEIPTED_MESSAGE_ID, b"A\0B").is_err());
         assert!(list.octets(Tag::MESSAGE_PAYLOAD, &vec![0; 65_536]).is_err());
         let tlvs = list.as_tlvs();
         assert_eq!(tlvs.octet(Tag::MESSAGE_STATE), Some(2));
