@@ -5,6 +5,7 @@ pub mod checksum;
 pub mod cimd2;
 pub mod item;
 mod reader;
+pub mod smpp;
 
 pub use reader::Reader;
 
