@@ -4,6 +4,7 @@
 //! The drivers and transports around them carry bytes and keep time, and decide nothing.
 
 pub mod courier;
+pub mod duration;
 pub mod pause;
 pub mod session;
 pub mod transport;
