@@ -68,7 +68,7 @@ impl SmppSession {
         {
             self.pump(now, network);
         }
-        let refused_bind = point == Point::Login && outcome.is_err();
+        let refused_bind = point == Point::Login && matches!(self.state, State::Open);
         let (outcome, id) = match outcome {
             Ok((pdu, id)) => (Ok(pdu), id),
             Err(status) => (Err(status), None),
