@@ -316,6 +316,11 @@ impl RingFile {
         self.inner.committer.failure().map(|failed| failed.0)
     }
 
+    /// How many syncs have made something durable since it was opened; each may have served many messages.
+    pub fn syncs(&self) -> u64 {
+        self.inner.committer.syncs()
+    }
+
     /// Writes marks that have waited 20 ms for a message to ride with. Runs until a write fails, and gives the reason;
     /// the owner of the file keeps it running beside the lanes.
     pub async fn flush_when_idle(&self) -> StoreError {
@@ -371,14 +376,14 @@ impl RingFile {
     }
 }
 
-fn beside(path: &Path, extension: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(extension);
     name.into()
 }
 
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     loop {
         let number = getrandom::u64().expect("the kernel gives random numbers");
         if number != 0 {
@@ -387,7 +392,7 @@ fn random() -> u64 {
     }
 }
 
-fn entry(name: &RingName, random: &mut dyn FnMut() -> u64) -> Entry {
+pub(super) fn entry(name: &RingName, random: &mut dyn FnMut() -> u64) -> Entry {
     Entry {
         name: name.clone(),
         epoch: Epoch::new(random().max(1)).expect("at least one"),
@@ -497,7 +502,7 @@ fn zeros(storage: &dyn Storage, from: u64, to: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
