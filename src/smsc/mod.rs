@@ -4,6 +4,8 @@
 //! The drivers and transports around them carry bytes and keep time, and decide nothing.
 
 pub mod courier;
+pub mod driver;
 pub mod pause;
 pub mod session;
+pub mod status;
 pub mod transport;
