@@ -4,6 +4,7 @@
 pub mod checksum;
 pub mod item;
 mod reader;
+pub mod smpp;
 
 pub use reader::Reader;
 
