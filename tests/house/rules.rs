@@ -73,6 +73,8 @@ pub const TIERS: &[(Tier, &[&str])] = &[
         Tier::Doors,
         &[
             "smsc::driver::*",
+            "smsc::lane",
+            "smsc::status",
             "smsc::transport::*",
             "ring::commit",
             "ring::file",
