@@ -366,3 +366,51 @@ fn a_caller_that_goes_away_leaves_no_gap() {
         });
     });
 }
+
+#[test]
+fn numbers_beyond_any_life_still_work_and_lap() {
+    let start = Sequence::new((1 << 63) - 300);
+    let storage = MemoryStorage::default();
+    sluice::ring::format(&storage, &[ring_name(Side::Origin)], &mut || 44).unwrap();
+    let place = Place {
+        ring: 0,
+        epoch: Epoch::new(44).unwrap(),
+    };
+    let mut state = State {
+        number: 1,
+        clean: true,
+        fence: None,
+        marks: sluice::ring::Marks::default(),
+    };
+    state.marks.processed.raise(start);
+    state.marks.close();
+    let mut octets = storage.to_vec();
+    let offset = page::state_offset(0, state.number) as usize;
+    octets[offset..offset + PAGE].copy_from_slice(&state.encode(place));
+    let storage = Arc::new(MemoryStorage::new(octets));
+    let opened = RingFile::open_on(Path::new("(test)"), storage.clone(), None).unwrap();
+    let ring = opened.file.rings().remove(0);
+    runtime().block_on(async {
+        for step in 1..=800 {
+            let sequence = ring.append(parcel(&step.to_string())).await.unwrap();
+            assert_eq!(sequence, start.plus(step));
+            assert_eq!(
+                u64::from(sequence.address().get()),
+                (sequence.get() - 1) % SLOTS + 1
+            );
+            if step > 100 {
+                ring.process(start.plus(step - 100)).unwrap();
+            }
+        }
+    });
+    let (_, again) = open_octets(storage.to_vec());
+    again.look(|array| {
+        assert_eq!(array.marks().retrieved.up_to(), start.plus(800));
+        for step in 701..=800 {
+            assert_eq!(
+                array.get(start.plus(step)),
+                Some(&parcel(&step.to_string()))
+            );
+        }
+    });
+}
