@@ -8,6 +8,7 @@
 //! There is no writer thread: waking one and being woken by it costs a third of the rate at one lane.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -77,6 +78,7 @@ pub(super) struct Committer {
     clock: Clock,
     queue: Mutex<Queue>,
     arrived: Condvar,
+    syncs: AtomicU64,
 }
 
 /// The right to commit the next batch. Given up unused (its owner went away), it goes to the next that waits.
@@ -118,11 +120,17 @@ impl Committer {
             clock: Clock::system(),
             queue: Mutex::default(),
             arrived: Condvar::new(),
+            syncs: AtomicU64::new(0),
         })
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many batches were made durable.
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
     }
 
     /// Why nothing more is taken, if so.
@@ -269,7 +277,9 @@ impl Committer {
         }
         self.storage
             .sync()
-            .map_err(|why| Failed(format!("syncing the ring file failed: {why}").into()))
+            .map_err(|why| Failed(format!("syncing the ring file failed: {why}").into()))?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
     }
 }
 

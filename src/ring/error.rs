@@ -108,6 +108,16 @@ pub enum RingError {
         /// Which one.
         ring: RingName,
     },
+    /// Not in the directory.
+    #[error(
+        "{path}: there is no ring {ring} in this file; `sluice ring show {path}` names those that are"
+    )]
+    NoSuchRing {
+        /// The file.
+        path: PathBuf,
+        /// Which one was asked for.
+        ring: RingName,
+    },
     /// Reading or writing failed.
     #[error("{path}: {doing} failed: {source}")]
     Io {

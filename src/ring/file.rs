@@ -374,6 +374,11 @@ impl RingFile {
         self.inner.committer.failure().map(|failed| failed.0)
     }
 
+    /// How many syncs have made something durable since it was opened; each may have served many messages.
+    pub fn syncs(&self) -> u64 {
+        self.inner.committer.syncs()
+    }
+
     /// Writes marks that have waited 20 ms for a message to ride with. Runs until a write fails, and gives the reason;
     /// the owner of the file keeps it running beside the lanes.
     pub async fn flush_when_idle(&self) -> StoreError {

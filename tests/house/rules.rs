@@ -83,6 +83,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::inspect",
             "ring::live",
             "ring::read",
+            "ring::renew",
             "ring::storage::*",
             "link::dial",
             "link::driver::*",
