@@ -2,6 +2,7 @@
 //! with offset and field.
 
 pub mod checksum;
+pub mod cimd2;
 pub mod item;
 mod reader;
 pub mod smpp;
