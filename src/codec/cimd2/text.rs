@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::codec::Malformed;
 use crate::message::Coding;
-use crate::text::gsm::{self, ESCAPE};
+use crate::text::gsm;
 use crate::text::ucs2;
 
 /// How each septet is written. A character that stands for itself is its own form.
@@ -204,7 +204,7 @@ mod tests {
             b"_XX(_XX)_XX<_XX>_XX/_XX_gl_XX=_XX_!!_XXe_XX\n"
         );
         assert_eq!(read(&value("{}[]\\^~|€\u{c}")), "{}[]\\^~|€\u{c}");
-        assert_eq!(decode(b"a_XX").1[..], [b'a', ESCAPE]);
+        assert_eq!(decode(b"a_XX").1[..], [b'a', gsm::ESCAPE]);
     }
 
     #[test]
