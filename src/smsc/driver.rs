@@ -226,6 +226,7 @@ impl Driver {
             let waits_for_room = matches!(storing, Some(None));
             let storing = storing.and_then(Option::as_mut);
             let marking = self.offering.as_mut().map(|offering| &mut offering.marking);
+            self.parts.status.wakeups.count();
             tokio::select! {
                 biased;
                 stored = maybe(storing) => self.stored(stored)?,

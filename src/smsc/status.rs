@@ -29,6 +29,8 @@ pub struct LaneStatus {
     pub connections: Counter,
     /// Oddities in the SMSC's protocol.
     pub oddities: Counter,
+    /// How often the driver woke up; an idle lane does so less than once a second.
+    pub wakeups: Counter,
 }
 
 /// A number that only grows.
