@@ -2,4 +2,10 @@
 
 mod support;
 
-fn main() {}
+mod codec {
+    pub(super) mod smpp;
+}
+
+fn main() {
+    codec::smpp::run();
+}

@@ -63,7 +63,8 @@ enum Word {
 struct Queue {
     requests: VecDeque<Request>,
     busy: bool,
-    gathering: bool,
+    /// While a leader gathers: the rings it still waits for.
+    missing: Vec<u16>,
     /// Indices of the rings in the last two batches, newest first.
     recent: [Vec<u16>; 2],
     /// Moving average of what a batch's writes and sync take.
@@ -151,10 +152,16 @@ impl Committer {
                 queue.busy = true;
                 (None, None)
             };
-            queue.requests.push_back(Request { writes, owner });
-            if queue.gathering {
-                self.arrived.notify_one();
+            if !queue.missing.is_empty() {
+                queue
+                    .missing
+                    .retain(|&index| writes.iter().all(|write| write.ring.index() != index));
+                // Only the last one wakes the leader: each wake-up of it costs more than its message.
+                if queue.missing.is_empty() {
+                    self.arrived.notify_one();
+                }
             }
+            queue.requests.push_back(Request { writes, owner });
             waiting
         };
         let Some(waiting) = waiting else {
@@ -212,17 +219,14 @@ impl Committer {
     fn gather(&self) -> VecDeque<Request> {
         let mut queue = self.queue();
         let deadline = self.clock.now() + (queue.average / 8).min(LONGEST_GATHER);
-        queue.gathering = true;
-        loop {
-            let all_here = queue.recent.iter().flatten().all(|&index| {
-                queue
-                    .requests
-                    .iter()
-                    .flat_map(|request| &request.writes)
-                    .any(|write| write.ring.index() == index)
-            });
+        let mut missing: Vec<u16> = queue.recent.iter().flatten().copied().collect();
+        for write in queue.requests.iter().flat_map(|request| &request.writes) {
+            missing.retain(|&index| write.ring.index() != index);
+        }
+        queue.missing = missing;
+        while !queue.missing.is_empty() {
             let left = deadline - self.clock.now();
-            if all_here || left.is_zero() {
+            if left.is_zero() {
                 break;
             }
             queue = self
@@ -231,7 +235,7 @@ impl Committer {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        queue.gathering = false;
+        queue.missing.clear();
         let requests = std::mem::take(&mut queue.requests);
         let mut rings: Vec<u16> = requests
             .iter()

@@ -8,16 +8,14 @@ use std::time::Duration;
 
 use super::commit::Committer;
 use super::error::RingError;
+use super::format::{self, Making, beside, check_names, fill_live, random, sync_directory};
 use super::handle::{Parts, Ring, Shared, StoreError, Waits};
-use super::page::{
-    self, Entry, Fence, Header, MAX_RINGS, PAGE, Place, State, entry_offset, file_length,
-    header_offset, live_offset, slot_offset, state_offset,
-};
+use super::page::{Entry, Fence, PAGE, Place, State, file_length, slot_offset, state_offset};
 use super::read;
 use super::recovery::{self, Recovered, Remark};
 use super::storage::{FileStorage, MemoryStorage, Storage};
-use crate::clock::Clock;
-use crate::lane::{Epoch, RingName, Sequence};
+use crate::lane::{RingName, Sequence};
+use crate::message::Outcome;
 
 /// How long marks may wait for the next message before they get a write of their own. It bounds how far behind they
 /// can be after a power cut.
@@ -79,7 +77,7 @@ impl RingFile {
         }
         check_names(path, &[], names)?;
         let making = beside(path, "new");
-        let made = make(&making, names).map_err(|why| match why {
+        let made = format::make(&making, names).map_err(|why| match why {
             Making::Full => RingError::DiskFull {
                 path: path.to_owned(),
                 needed: file_length(names.len() as u16),
@@ -153,7 +151,7 @@ impl RingFile {
         let storage = Arc::new(MemoryStorage::default());
         let path = Path::new("(memory)");
         let failed = |why| RingError::io(path, "formatting", why);
-        format(storage.as_ref(), names, &mut random).map_err(failed)?;
+        format::format(storage.as_ref(), names, &mut random).map_err(failed)?;
         Self::open_on(path, storage, None).map(|opened| opened.file)
     }
 
@@ -187,15 +185,7 @@ impl RingFile {
             fill_live(live.as_ref(), found.entries.len() as u16)
                 .map_err(|why| RingError::io(&beside(path, "live"), "making room", why))?;
         }
-        let mut rings = Vec::with_capacity(found.entries.len());
-        for (index, entry) in found.entries.iter().enumerate() {
-            rings.push(file.recover(index as u16, entry)?);
-        }
-        // What a killed process had only written becomes durable here too, before anything is handed on.
-        file.inner
-            .storage
-            .sync()
-            .map_err(|why| RingError::io(path, "syncing", why))?;
+        let rings = file.recover(0, &found.entries)?;
         Ok(Opened {
             file,
             rings,
@@ -203,52 +193,121 @@ impl RingFile {
         })
     }
 
-    fn recover(&self, index: u16, entry: &Entry) -> Result<Report, RingError> {
-        let path = &self.inner.path;
-        let storage = self.inner.storage.as_ref();
-        let live = self.inner.live.as_deref();
-        let place = Place {
-            ring: index,
-            epoch: entry.epoch,
+    /// Recovers the rings of these entries, the first of which has that index. What has to be wiped is wiped durably,
+    /// and what a killed process had only written is durable, before any of it is handed on.
+    fn recover(&self, first: u16, entries: &[Entry]) -> Result<Vec<Report>, RingError> {
+        let inner = &self.inner;
+        let settling = |why| RingError::io(&inner.path, "settling after recovery", why);
+        let found = self.read_all(first, entries)?;
+        for (ring, _) in found
+            .iter()
+            .filter(|(ring, _)| ring.recovered.fence.is_none())
+        {
+            wipe(inner.storage.as_ref(), ring.place, &ring.recovered).map_err(settling)?;
+        }
+        // A state may tell only what is durable.
+        inner.storage.sync().map_err(settling)?;
+        for (ring, _) in found
+            .iter()
+            .filter(|(ring, _)| ring.recovered.fence.is_none())
+        {
+            write_state(inner.storage.as_ref(), ring.place, &ring.recovered).map_err(settling)?;
+        }
+        inner.storage.sync().map_err(settling)?;
+        Ok(found
+            .into_iter()
+            .map(|(ring, entry)| self.admit(ring, entry))
+            .collect())
+    }
+
+    /// Reads and judges all rings, as many at a time as there are processors: most of it is waiting for the disk and
+    /// reckoning checksums.
+    fn read_all<'a>(
+        &self,
+        first: u16,
+        entries: &'a [Entry],
+    ) -> Result<Vec<(Judged, &'a Entry)>, RingError> {
+        let inner = &self.inner;
+        let judge = |(entry, index): (&'a Entry, u16)| {
+            let place = Place {
+                ring: index,
+                epoch: entry.epoch,
+            };
+            let live = inner.live.as_deref();
+            let storage = inner.storage.as_ref();
+            let found = read::ring(&inner.path, storage, live, place, entry.name.side)?;
+            let judged = Judged {
+                place,
+                recovered: recovery::recover(found.evidence),
+                outcomes: found.outcomes,
+                noted: found.noted,
+            };
+            Ok((judged, entry))
         };
-        let found = read::ring(path, storage, live, place, entry.name.side)?;
-        let recovered = recovery::recover(found.evidence);
-        for note in &found.noted {
-            tracing::warn!(path = %path.display(), ring = %entry.name, "{note}");
+        let all: Vec<(&Entry, u16)> = entries.iter().zip(first..).collect();
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = all.len().div_ceil(processors).max(1);
+        if all.len() <= share {
+            return all.into_iter().map(judge).collect();
+        }
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = all
+                .chunks(share)
+                .map(|part| {
+                    scope.spawn(|| {
+                        part.iter()
+                            .copied()
+                            .map(judge)
+                            .collect::<Result<Vec<_>, _>>()
+                    })
+                })
+                .collect();
+            let mut judged = Vec::with_capacity(all.len());
+            for reader in readers {
+                judged.extend(reader.join().expect("a reader does not panic")?);
+            }
+            Ok(judged)
+        })
+    }
+
+    /// Takes a recovered ring into the file, and tells what was found.
+    fn admit(&self, ring: Judged, entry: &Entry) -> Report {
+        let path = self.inner.path.display();
+        let name = &entry.name;
+        let recovered = ring.recovered;
+        for note in &ring.noted {
+            tracing::warn!(%path, ring = %name, "{note}");
         }
         for remark in &recovered.remarks {
-            tracing::warn!(path = %path.display(), ring = %entry.name, "{remark}");
+            tracing::warn!(%path, ring = %name, "{remark}");
         }
         if let Some(fence) = recovered.fence {
-            tracing::error!(path = %path.display(), ring = %entry.name, reason = %fence, "the ring stays shut until `sluice ring renew`");
-        } else {
-            settle(storage, place, &recovered)
-                .map_err(|why| RingError::io(path, "settling after recovery", why))?;
+            tracing::error!(%path, ring = %name, reason = %fence, "the ring stays shut until `sluice ring renew`");
         }
         let report = Report {
-            name: entry.name.clone(),
+            name: name.clone(),
             fence: recovered.fence,
             clean: recovered.clean,
-            unanswered: recovered.unanswered.clone(),
+            unanswered: recovered.unanswered,
             damaged: recovered.array.damaged().collect(),
             remarks: recovered.remarks,
-            noted: found.noted,
+            noted: ring.noted,
         };
         let shared = Shared::new(
             Parts {
-                name: entry.name.clone(),
-                place,
+                name: name.clone(),
+                place: ring.place,
                 array: recovered.array,
                 fence: recovered.fence,
                 next_state: recovered.next_state + 1,
-                outcomes: found.outcomes,
+                outcomes: ring.outcomes,
             },
             self.inner.storage.clone(),
             self.inner.live.clone(),
             self.inner.unwritten.clone(),
         );
         self.rings_mut().push(Arc::new(shared));
-        Ok(report)
+        report
     }
 
     /// Adds rings at the file's end, each of a new epoch.
@@ -261,9 +320,12 @@ impl RingFile {
             .collect();
         check_names(path, &present, names)?;
         let first = present.len() as u16;
-        let entries: Vec<Entry> = names.iter().map(|name| entry(name, &mut random)).collect();
+        let entries: Vec<Entry> = names
+            .iter()
+            .map(|name| format::entry(name, &mut random))
+            .collect();
         let storage = self.inner.storage.as_ref();
-        grow(storage, first, &entries).map_err(|why| match why.kind() {
+        format::grow(storage, first, &entries).map_err(|why| match why.kind() {
             io::ErrorKind::StorageFull => RingError::DiskFull {
                 path: path.clone(),
                 needed: file_length(first + names.len() as u16),
@@ -275,11 +337,7 @@ impl RingFile {
             fill_live(live.as_ref(), first + names.len() as u16)
                 .map_err(|why| RingError::io(&beside(path, "live"), "making room", why))?;
         }
-        entries
-            .iter()
-            .zip(first..)
-            .map(|(entry, index)| self.recover(index, entry))
-            .collect()
+        self.recover(first, &entries)
     }
 
     fn rings_mut(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Shared>>> {
@@ -376,148 +434,24 @@ impl RingFile {
     }
 }
 
-pub(super) fn beside(path: &Path, extension: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(extension);
-    name.into()
+/// A ring as it was read, and what recovery made of it.
+struct Judged {
+    place: Place,
+    recovered: Recovered,
+    outcomes: Box<[Option<(Sequence, Outcome)>]>,
+    noted: Vec<String>,
 }
 
-pub(super) fn random() -> u64 {
-    loop {
-        let number = getrandom::u64().expect("the kernel gives random numbers");
-        if number != 0 {
-            return number;
-        }
-    }
-}
-
-pub(super) fn entry(name: &RingName, random: &mut dyn FnMut() -> u64) -> Entry {
-    Entry {
-        name: name.clone(),
-        epoch: Epoch::new(random().max(1)).expect("at least one"),
-        made_at: Clock::system().wall(),
-    }
-}
-
-fn check_names(path: &Path, present: &[RingName], new: &[RingName]) -> Result<(), RingError> {
-    let wanted = present.len() + new.len();
-    if wanted > MAX_RINGS {
-        return Err(RingError::TooManyRings {
-            path: path.to_owned(),
-            wanted,
-        });
-    }
-    for (n, name) in new.iter().enumerate() {
-        if present.contains(name) || new[..n].contains(name) {
-            return Err(RingError::Twice {
-                path: path.to_owned(),
-                ring: name.clone(),
-            });
-        }
-    }
-    Ok(())
-}
-
-enum Making {
-    Full,
-    Io(&'static str, io::Error),
-}
-
-fn make(path: &Path, names: &[RingName]) -> Result<(), Making> {
-    let sorted = |doing| {
-        move |why: io::Error| match why.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Making::Full,
-            _ => Making::Io(doing, why),
-        }
-    };
-    let file = File::options()
-        .write(true)
-        .read(true)
-        .create(true)
-        .truncate(true)
-        .open(path)
-        .map_err(sorted("making the file"))?;
-    let storage = FileStorage::new(file, path);
-    format(&storage, names, &mut random).map_err(sorted("filling the file with zeros"))
-}
-
-/// Gives the live file its full size, so that a full disk later cannot keep a record from being written.
-fn fill_live(live: &dyn Storage, rings: u16) -> io::Result<()> {
-    let length = live.length()?;
-    let whole = live_offset(rings);
-    if length < whole {
-        zeros(live, length, whole)?;
-    }
-    Ok(())
-}
-
-/// Makes a ring file on empty storage. Chance comes in as an argument, so that a simulation can repeat itself.
-pub fn format(
-    storage: &dyn Storage,
-    names: &[RingName],
-    random: &mut dyn FnMut() -> u64,
-) -> io::Result<()> {
-    zeros(storage, 0, page::area_offset(0))?;
-    let mut identity = [0; 16];
-    for half in identity.chunks_exact_mut(8) {
-        half.copy_from_slice(&random().to_le_bytes());
-    }
-    let header = Header {
-        identity,
-        made_at: Clock::system().wall(),
-    }
-    .encode();
-    let entries: Vec<Entry> = names.iter().map(|name| entry(name, random)).collect();
-    grow(storage, 0, &entries)?;
-    for copy in 0..2 {
-        storage.write_at(header_offset(copy), &header)?;
-        storage.sync()?;
-    }
-    Ok(())
-}
-
-/// Adds areas of zeros, then their entries: a crash in between leaves areas that nobody names.
-fn grow(storage: &dyn Storage, first: u16, entries: &[Entry]) -> io::Result<()> {
-    let end = first + entries.len() as u16;
-    zeros(storage, page::area_offset(first), page::area_offset(end))?;
-    storage.sync()?;
-    for copy in 0..2 {
-        for (index, entry) in (first..).zip(entries) {
-            storage.write_at(entry_offset(copy, index), &entry.encode())?;
-        }
-        storage.sync()?;
-    }
-    Ok(())
-}
-
-fn zeros(storage: &dyn Storage, from: u64, to: u64) -> io::Result<()> {
-    let block = vec![0; 64 * PAGE];
-    let mut offset = from;
-    while offset < to {
-        let length = (to - offset).min(block.len() as u64) as usize;
-        storage.write_at(offset, &block[..length])?;
-        offset += length as u64;
-    }
-    Ok(())
-}
-
-pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
-}
-
-/// Wipes what has to be wiped and writes the state found, so that the next crash finds it too.
-fn settle(storage: &dyn Storage, place: Place, recovered: &Recovered) -> io::Result<()> {
+fn wipe(storage: &dyn Storage, place: Place, recovered: &Recovered) -> io::Result<()> {
     let zeros = [0; PAGE];
     for &address in &recovered.wipe {
         storage.write_at(slot_offset(place.ring, address), &zeros)?;
     }
-    // A state may tell only what is durable, and kept slots may be merely written yet.
-    storage.sync()?;
+    Ok(())
+}
+
+/// Writes the state that was found, so that the next crash finds it too.
+fn write_state(storage: &dyn Storage, place: Place, recovered: &Recovered) -> io::Result<()> {
     let state = State {
         number: recovered.next_state,
         clean: false,

@@ -247,21 +247,42 @@ impl Ring {
         Ok(numbers[0])
     }
 
-    /// Origin: stores several messages with one sync, all or none.
+    /// Origin: stores several messages with one sync, all or none. A caller that goes away before this returns loses
+    /// only the answer: numbers that were given are written.
     pub async fn append_all(&self, parcels: Vec<Parcel>) -> Result<Vec<Sequence>, StoreError> {
-        let numbers = {
-            let mut body = self.shared.body();
-            body.open()?;
-            if body.array.room() < parcels.len() as u64 {
-                return Err(Full.into());
+        loop {
+            if let Some((numbers, writes)) = self.accept(&parcels)? {
+                self.committer.commit(writes).await?;
+                return Ok(numbers);
             }
-            parcels
-                .into_iter()
-                .map(|parcel| body.array.accept(parcel))
-                .collect::<Result<Vec<_>, Full>>()?
-        };
-        self.write_slots(&numbers).await?;
-        Ok(numbers)
+            self.flush().await?;
+        }
+    }
+
+    /// Gives numbers to messages and the writes that store them; nothing while the state has to be written first.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two lists that belong together for a line"
+    )]
+    fn accept(
+        &self,
+        parcels: &[Parcel],
+    ) -> Result<Option<(Vec<Sequence>, Vec<Write>)>, StoreError> {
+        let mut body = self.shared.body();
+        body.open()?;
+        let count = parcels.len() as u64;
+        if body.array.room() < count {
+            return Err(Full.into());
+        }
+        if !body.array.may_write(body.array.accepted().plus(count)) {
+            return Ok(None);
+        }
+        let numbers = parcels
+            .iter()
+            .map(|parcel| body.array.accept(parcel.clone()))
+            .collect::<Result<Vec<_>, Full>>()?;
+        let writes = self.slots(&mut body, &numbers);
+        Ok(Some((numbers, writes)))
     }
 
     /// Mirror: stores what came over the link, with one sync for all of it; tells for each what became of it. What is
@@ -270,59 +291,69 @@ impl Ring {
         &self,
         parcels: Vec<(Sequence, Parcel)>,
     ) -> Result<Vec<Result<Taken, Misstep>>, StoreError> {
-        let mut numbers = Vec::with_capacity(parcels.len());
-        let taken = {
-            let mut body = self.shared.body();
-            body.open()?;
-            parcels
-                .into_iter()
-                .map(|(sequence, parcel)| {
-                    let taken = body.array.take(sequence, parcel)?;
-                    if taken == Taken::New {
-                        numbers.push(sequence);
-                    }
-                    Ok(taken)
-                })
-                .collect()
-        };
-        if !numbers.is_empty() {
-            self.write_slots(&numbers).await?;
-        }
-        Ok(taken)
-    }
-
-    /// Makes accepted messages durable, in the file's next batch.
-    async fn write_slots(&self, numbers: &[Sequence]) -> Result<(), StoreError> {
-        let covered = {
-            let body = self.shared.body();
-            numbers
-                .iter()
-                .all(|&sequence| body.array.may_write(sequence))
-        };
-        if !covered {
+        loop {
+            if let Some((taken, writes)) = self.take(&parcels)? {
+                if !writes.is_empty() {
+                    self.committer.commit(writes).await?;
+                }
+                return Ok(taken);
+            }
             self.flush().await?;
         }
-        let writes = {
-            let mut body = self.shared.body();
-            let marks = *body.array.marks();
-            body.dirty = false;
-            numbers
-                .iter()
-                .filter_map(|&sequence| {
-                    let parcel = body.array.get(sequence)?;
-                    Some(Write {
-                        ring: self.shared.clone(),
-                        what: What::Slot {
-                            sequence,
-                            page: encode_slot(self.shared.place, sequence, &marks, parcel),
-                            processed: marks.processed.up_to(),
-                        },
-                    })
+    }
+
+    /// Puts messages into the mirror and gives the writes that store the new ones; nothing while the state has to be
+    /// written first.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two lists that belong together for a line"
+    )]
+    fn take(
+        &self,
+        parcels: &[(Sequence, Parcel)],
+    ) -> Result<Option<(Vec<Result<Taken, Misstep>>, Vec<Write>)>, StoreError> {
+        let mut body = self.shared.body();
+        body.open()?;
+        // What lies beyond the window will be refused, not written.
+        let window = body.array.marks().processed.up_to().plus(SLOTS);
+        let highest = parcels.iter().map(|(sequence, _)| *sequence).max();
+        if highest.is_some_and(|highest| !body.array.may_write(highest.min(window))) {
+            return Ok(None);
+        }
+        let mut fresh = Vec::with_capacity(parcels.len());
+        let taken = parcels
+            .iter()
+            .map(|(sequence, parcel)| {
+                let taken = body.array.take(*sequence, parcel.clone())?;
+                if taken == Taken::New {
+                    fresh.push(*sequence);
+                }
+                Ok(taken)
+            })
+            .collect();
+        let writes = self.slots(&mut body, &fresh);
+        Ok(Some((taken, writes)))
+    }
+
+    /// The writes that make accepted messages durable. They carry all marks as of now. Nothing is awaited between
+    /// giving a number and asking for its write, or a caller that goes away would leave a gap for ever.
+    fn slots(&self, body: &mut Body, numbers: &[Sequence]) -> Vec<Write> {
+        let marks = *body.array.marks();
+        body.dirty = false;
+        numbers
+            .iter()
+            .filter_map(|&sequence| {
+                let parcel = body.array.get(sequence)?;
+                Some(Write {
+                    ring: self.shared.clone(),
+                    what: What::Slot {
+                        sequence,
+                        page: encode_slot(self.shared.place, sequence, &marks, parcel),
+                        processed: marks.processed.up_to(),
+                    },
                 })
-                .collect()
-        };
-        self.committer.commit(writes).await?;
-        Ok(())
+            })
+            .collect()
     }
 
     /// Makes all marks durable.
@@ -420,12 +451,14 @@ impl Ring {
 
     /// Puts the far copy of a damaged message back, durably.
     pub async fn repair(&self, sequence: Sequence, parcel: Parcel) -> Result<(), StoreError> {
-        {
+        let writes = {
             let mut body = self.shared.body();
             body.open()?;
             body.array.repair(sequence, parcel)?;
-        }
-        self.write_slots(&[sequence]).await
+            self.slots(&mut body, &[sequence])
+        };
+        self.committer.commit(writes).await?;
+        Ok(())
     }
 
     /// No copy of a damaged message is left: its address becomes free again.

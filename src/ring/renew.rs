@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::error::RingError;
-use super::file::{beside, entry, random, sync_directory};
+use super::format::{beside, entry, random, sync_directory};
 use super::marks::Marks;
 use super::page::{
     Entry, Header, PAGE, Place, State, area_offset, encode_slot, entry_offset, file_length,
