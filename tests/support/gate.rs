@@ -1,9 +1,12 @@
 //! Storage that waits, counts, refuses or fails where a test says so.
 
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use sluice::lane::RingName;
 use sluice::ring::storage::{MemoryStorage, Storage};
+use sluice::ring::{Opened, RingFile};
 
 /// One call, as it began or ended, in the order in which these things happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,4 +135,23 @@ impl Storage for Gate {
         state.events.push(Event::SyncEnds);
         Ok(())
     }
+}
+
+/// A file of these rings on storage that waits, counts and fails.
+pub fn gated(rings: &[RingName]) -> (Gate, RingFile) {
+    let gate = Gate::default();
+    let mut number = 0;
+    let mut random = || {
+        number += 1;
+        number
+    };
+    sluice::ring::format(&gate, rings, &mut random).unwrap();
+    let opened = RingFile::open_on(Path::new("(gate)"), Arc::new(gate.clone()), None).unwrap();
+    (gate, opened.file)
+}
+
+/// What lies on the storage, opened as after a kill.
+pub fn reopened(gate: &Gate) -> Opened {
+    let storage = Arc::new(MemoryStorage::new(gate.contents()));
+    RingFile::open_on(Path::new("(gate)"), storage, None).unwrap()
 }
