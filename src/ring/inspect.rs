@@ -182,7 +182,11 @@ pub fn inspect(path: &Path, depth: Depth) -> Result<Inspection, RingError> {
         identity: hex(&found.header.identity),
         made_at: found.header.made_at.to_string(),
         in_use,
-        healable: found.healed,
+        healable: found
+            .healed
+            .iter()
+            .map(|line| line.replace("was damaged; healed from the other", "is damaged"))
+            .collect(),
         rings,
     })
 }
@@ -224,7 +228,8 @@ fn describe(remark: &Remark) -> Finding {
         ),
         Case::F | Case::G => (
             what.to_owned(),
-            "start the gateway: the far end's copy is asked for as soon as the link is up",
+            "start the gateway: as soon as the link is up the far end's copy is asked for, and if there is none the \
+             message is declared lost",
         ),
         Case::H => (
             what.replace(", see `sluice ring renew`", ""),
