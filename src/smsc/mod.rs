@@ -3,4 +3,6 @@
 //! [`session`] is the one face of both protocols; [`cimd2`] and [`smpp`] are machines without I/O that wear it.
 //! The drivers and transports around them carry bytes and keep time, and decide nothing.
 
+pub mod duration;
 pub mod session;
+pub mod smpp;
