@@ -8,7 +8,8 @@ use sluice::codec::smpp::{CommandId, Empty, IdResp, Pdu, PduView, Status};
 use sluice::message::{Body, Coding, DeliveryKey, ShortMessage, UserDataHeader};
 use sluice::smsc::session::{Answer, Pause, Recognition, Retry, Session as _, SubmitAnswer};
 
-use super::support::{BindResponse, Line, accepted, config, deliver, frame, hello, octets};
+use super::line::{BindResponse, Line, accepted, config, deliver, hello};
+use super::support::{frame, octets};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -12,7 +12,8 @@ use sluice::smsc::session::{Answer, Event, Retry, Session as _, SubmitAnswer};
 use sluice::smsc::smpp::{BindKind, Config, Session};
 
 use super::chaos;
-use super::support::{BindResponse, Line, accepted, config, deliver, frame, hello, octets};
+use super::line::{BindResponse, Line, accepted, config, deliver, hello};
+use super::support::{frame, octets};
 
 const SECOND: Duration = Duration::from_secs(1);
 
