@@ -308,15 +308,16 @@ fn contents_are_right(ring: &Ring, array: &Array, complain: &mut impl FnMut(Stri
     }
 }
 
-/// A mirror keeps the outcomes of the last lap.
+/// A mirror keeps an outcome until the next message comes to its address: the origin sends that only when it knows the
+/// outcome. From then on the record may be overwritten.
 fn outcomes_are_right(ring: &Ring, complain: &mut impl FnMut(String)) {
     if ring.name().side != Side::Mirror {
         return;
     }
     let processed: Vec<Sequence> = ring.look(|array| {
-        let highest = array.marks().processed.highest().get();
-        let first = highest.saturating_sub(SLOTS - 1).max(1);
-        (first..=highest)
+        let newest = array.accepted().get();
+        let first = newest.saturating_sub(SLOTS - 1).max(1);
+        (first..=newest)
             .map(Sequence::new)
             .filter(|&sequence| array.flags(sequence).processed)
             .collect()
