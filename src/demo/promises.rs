@@ -308,16 +308,15 @@ fn contents_are_right(ring: &Ring, array: &Array, complain: &mut impl FnMut(Stri
     }
 }
 
-/// A mirror keeps an outcome until the next message comes to its address: the origin sends that only when it knows the
-/// outcome. From then on the record may be overwritten.
+/// A mirror keeps an outcome until the next message lies at its address: by then the origin has it.
 fn outcomes_are_right(ring: &Ring, complain: &mut impl FnMut(String)) {
     if ring.name().side != Side::Mirror {
         return;
     }
     let processed: Vec<Sequence> = ring.look(|array| {
-        let newest = array.accepted().get();
-        let first = newest.saturating_sub(SLOTS - 1).max(1);
-        (first..=newest)
+        let stored = array.marks().retrieved.highest().get();
+        let first = stored.saturating_sub(SLOTS - 1).max(1);
+        (first..=stored)
             .map(Sequence::new)
             .filter(|&sequence| array.flags(sequence).processed)
             .collect()
