@@ -153,6 +153,47 @@ mod refusals {
     }
 
     #[test]
+    fn a_file_that_another_process_is_making_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rings");
+        let making = folder.path().join("rings.new");
+        std::fs::write(&making, "half made").unwrap();
+        let other = File::open(&making).unwrap();
+        other.lock().unwrap();
+        assert!(matches!(
+            RingFile::create(&path, &[name(MO)]),
+            Err(RingError::InUse { .. })
+        ));
+        assert_eq!(std::fs::read(&making).unwrap(), b"half made");
+        // What one that was killed left behind is no hindrance.
+        drop(other);
+        assert!(RingFile::create(&path, &[name(MO)]).is_ok());
+        assert!(!making.exists());
+    }
+
+    #[test]
+    fn many_that_make_a_file_at_once_make_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rings");
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| RingFile::open_or_create(&path, &[name(MO)])))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap())
+                .collect()
+        });
+        let whole: Vec<_> = made.iter().filter_map(|made| made.as_ref().ok()).collect();
+        assert_eq!(whole.len(), 1, "one has it, the others find it taken");
+        let ring = whole[0].file.ring(&name(MO)).unwrap();
+        assert_eq!(wait(ring.append(parcel("mine"))), Ok(Sequence::FIRST));
+        drop((ring, made));
+        let opened = RingFile::open(&path).unwrap();
+        assert_eq!(text(&opened.file.rings()[0], 1), "mine");
+    }
+
+    #[test]
     fn a_ring_named_twice_and_too_many_rings_make_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rings");

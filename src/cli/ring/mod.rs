@@ -76,7 +76,7 @@ pub(super) enum RingCommand {
         /// The ring file; made if there is none.
         file: PathBuf,
         /// How many lanes, each with an origin and its mirror.
-        #[arg(long, visible_alias = "rings", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
         lanes: u16,
         /// Repeats the same order of steps, as far as the disk lets it.
         #[arg(long, default_value_t = 1)]
