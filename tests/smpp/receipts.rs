@@ -106,7 +106,7 @@ fn receipts_with_a_header_and_in_ucs2_are_read() {
 }
 
 #[test]
-fn hexadecimal_in_the_answer_and_decimal_in_the_receipt_are_one_id() {
+fn g18_hexadecimal_in_the_answer_and_decimal_in_the_receipt_are_one_id() {
     let config = Config {
         message_id: IdRules {
             submit: IdForm::Hex,
