@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::codec::Malformed;
 use crate::message::Coding;
-use crate::text::gsm::{self, ESCAPE};
+use crate::text::gsm;
 use crate::text::ucs2;
 
 /// How each septet is written. A character that stands for itself is its own form.
@@ -168,6 +168,7 @@ pub fn to_value(septets: &[u8]) -> Result<Vec<u8>, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::gsm::ESCAPE;
 
     fn read(value: &[u8]) -> String {
         let (coding, data) = decode(value);
