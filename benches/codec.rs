@@ -2,4 +2,10 @@
 
 mod support;
 
-fn main() {}
+mod codec {
+    pub(super) mod cimd2;
+}
+
+fn main() {
+    codec::cimd2::run();
+}

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::frame::{ETX, STX, TAB};
+use super::frame::{ETX, STX, TAB, first_of};
 use super::operation::{Number, Operation};
 use super::parameter::{Kind, Parameter};
 use crate::codec::Malformed;
@@ -202,19 +202,13 @@ impl<'a> Iterator for Fields<'a> {
             )));
         };
         let parameter = Parameter(number);
-        let mut length = 0;
-        for &octet in value {
-            match octet {
-                TAB => break,
-                0 => {
-                    return Some(Err(Malformed::new(
-                        start + 4 + length,
-                        parameter.field(),
-                        "holds a NUL",
-                    )));
-                }
-                _ => length += 1,
-            }
+        let length = first_of(value, TAB, 0).unwrap_or(value.len());
+        if value.get(length) == Some(&0) {
+            return Some(Err(Malformed::new(
+                start + 4 + length,
+                parameter.field(),
+                "holds a NUL",
+            )));
         }
         self.offset = start + 4 + length + 1;
         Some(Ok(Field {
