@@ -4,8 +4,10 @@ mod support;
 
 mod codec {
     pub(super) mod cimd2;
+    pub(super) mod smpp;
 }
 
 fn main() {
     codec::cimd2::run();
+    codec::smpp::run();
 }

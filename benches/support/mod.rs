@@ -1,6 +1,6 @@
 //! What all benchmarks share: figures with goals, and slices measured against a baseline of the same run.
 
-#![allow(dead_code, reason = "each benchmark uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each benchmark uses its part")]
 
 use std::time::{Duration, Instant};
 

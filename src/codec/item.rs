@@ -17,7 +17,7 @@ use crate::message::{
 const VERSION: u8 = 1;
 
 /// Longest encoded item: what a slot holds beside its header.
-pub const MAX_ITEM: usize = 3840;
+pub const MAX_ITEM: usize = 3836;
 
 const KIND_MESSAGE: u8 = 1;
 const KIND_REPORT: u8 = 2;

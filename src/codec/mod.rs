@@ -1,9 +1,11 @@
 //! Bytes of the protocols and of stored items. Decoding has three outcomes: not yet enough, a value, or malformed
 //! with offset and field.
 
+pub mod checksum;
 pub mod cimd2;
 pub mod item;
 mod reader;
+pub mod smpp;
 
 pub use reader::Reader;
 

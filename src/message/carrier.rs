@@ -9,7 +9,7 @@ use super::Refused;
 /// Longest address that is kept, in octets: SMPP's longest (C65) without its NUL.
 pub const MAX_CARRIER_ADDRESS: usize = 64;
 
-/// Longest list of extra protocol fields that is kept with a message, in octets. A slot has 3,840 for its content,
+/// Longest list of extra protocol fields that is kept with a message, in octets. A slot has 3,836 for its content,
 /// and the two addresses and the text need less than 1,400 of them.
 const MAX_EXTRA: usize = 2048;
 

@@ -251,7 +251,7 @@ mod tests {
             b"_XX(_XX)_XX<_XX>_XX/_XX_gl_XX=_XX_!!_XXe_XX\n"
         );
         assert_eq!(read(&value("{}[]\\^~|€\u{c}")), "{}[]\\^~|€\u{c}");
-        assert_eq!(decode(b"a_XX").1[..], [b'a', ESCAPE]);
+        assert_eq!(decode(b"a_XX").1[..], [b'a', gsm::ESCAPE]);
     }
 
     #[test]

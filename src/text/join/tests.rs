@@ -166,6 +166,19 @@ fn a_late_repetition_of_a_complete_message_lapses_as_an_echo() {
 }
 
 #[test]
+fn the_memory_of_echoes_counts_from_the_latest_completion() {
+    let parts = parts(&"a".repeat(200), 7);
+    let mut joiner = Joiner::new(PATIENCE);
+    for completion in [0, 3000] {
+        joiner.take(at(completion), parts[0].clone(), 1);
+        joiner.take(at(completion), parts[1].clone(), 2);
+    }
+    joiner.take(at(4000), parts[1].clone(), 3);
+    joiner.handle_timeout(at(8000));
+    assert!(joiner.poll_lapsed().unwrap().echo);
+}
+
+#[test]
 fn the_same_long_message_sent_again_is_complete_again() {
     let parts = parts(&"a".repeat(200), 7);
     let mut joiner = Joiner::new(PATIENCE);

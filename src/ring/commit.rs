@@ -1,0 +1,296 @@
+//! Group commit: one sync makes durable what all rings of a file wait for.
+//!
+//! Who finds nobody committing becomes the *leader* and commits for all that wait; who comes meanwhile waits. After
+//! its batch a leader hands on at once, to the first that waits: one that went on leading would starve its own lane.
+//! Before it takes the queue, a leader waits a moment for the rings that were in the last two batches; without that,
+//! lanes fall into two convoys of half the size.
+//!
+//! There is no writer thread: waking one and being woken by it costs a third of the rate at one lane.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::handle::Shared;
+use super::page::{slot_offset, state_offset};
+use super::storage::Storage;
+use crate::clock::Clock;
+use crate::lane::Sequence;
+
+/// The longest wait for rings of the last batches. Beyond it the gain of a larger batch is smaller than the delay.
+const LONGEST_GATHER: Duration = Duration::from_micros(300);
+
+/// A sync that takes longer than this is worth an alarm: a lane's answer to the SMSC waits for it.
+const SLOW_SYNC: Duration = Duration::from_secs(1);
+
+/// Something to be made durable for one ring.
+pub(super) struct Write {
+    pub(super) ring: Arc<Shared>,
+    pub(super) what: What,
+}
+
+pub(super) enum What {
+    /// A message's slot, encoded; with the *processed* pointer that it carries.
+    Slot {
+        sequence: Sequence,
+        page: Vec<u8>,
+        processed: Sequence,
+    },
+    /// The ring's state as it is when the batch is written.
+    State,
+}
+
+/// The file takes nothing more until it is opened anew; the reason is for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failed(pub(super) Arc<str>);
+
+struct Request {
+    writes: Vec<Write>,
+    /// Gone once its owner leads, or has gone away.
+    owner: Option<oneshot::Sender<Word>>,
+}
+
+/// What a waiting request is told.
+enum Word {
+    Done(Result<(), Failed>),
+    Lead(Leadership),
+}
+
+#[derive(Default)]
+struct Queue {
+    requests: VecDeque<Request>,
+    busy: bool,
+    /// While a leader gathers: the rings it still waits for.
+    missing: Vec<u16>,
+    /// Indices of the rings in the last two batches, newest first.
+    recent: [Vec<u16>; 2],
+    /// Moving average of what a batch's writes and sync take.
+    average: Duration,
+    failed: Option<Failed>,
+}
+
+/// Commits for all rings of a file.
+pub(super) struct Committer {
+    storage: Arc<dyn Storage>,
+    clock: Clock,
+    queue: Mutex<Queue>,
+    arrived: Condvar,
+    syncs: AtomicU64,
+}
+
+/// The right to commit the next batch. Given up unused (its owner went away), it goes to the next that waits.
+struct Leadership(Option<Arc<Committer>>);
+
+impl Drop for Leadership {
+    fn drop(&mut self) {
+        if let Some(committer) = self.0.take() {
+            hand_on(&committer);
+        }
+    }
+}
+
+fn hand_on(committer: &Arc<Committer>) {
+    let mut queue = committer.queue();
+    loop {
+        let Some(owner) = queue
+            .requests
+            .iter_mut()
+            .find_map(|request| request.owner.take())
+        else {
+            // What is left belongs to owners that went away; it goes with the next batch.
+            queue.busy = false;
+            return;
+        };
+        let offer = Word::Lead(Leadership(Some(committer.clone())));
+        match owner.send(offer) {
+            Ok(()) => return,
+            Err(Word::Lead(mut unused)) => unused.0 = None,
+            Err(Word::Done(_)) => {}
+        }
+    }
+}
+
+impl Committer {
+    pub(super) fn new(storage: Arc<dyn Storage>) -> Arc<Self> {
+        Arc::new(Self {
+            storage,
+            clock: Clock::system(),
+            queue: Mutex::default(),
+            arrived: Condvar::new(),
+            syncs: AtomicU64::new(0),
+        })
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many batches were made durable.
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
+    /// Why nothing more is taken, if so.
+    pub(super) fn failure(&self) -> Option<Failed> {
+        self.queue().failed.clone()
+    }
+
+    /// Returns when the writes are durable. If the caller goes away meanwhile they are still made.
+    pub(super) async fn commit(self: &Arc<Self>, writes: Vec<Write>) -> Result<(), Failed> {
+        let waiting = {
+            let mut queue = self.queue();
+            if let Some(failed) = &queue.failed {
+                return Err(failed.clone());
+            }
+            let (owner, waiting) = if queue.busy {
+                let (owner, waiting) = oneshot::channel();
+                (Some(owner), Some(waiting))
+            } else {
+                queue.busy = true;
+                (None, None)
+            };
+            if !queue.missing.is_empty() {
+                queue
+                    .missing
+                    .retain(|&index| writes.iter().all(|write| write.ring.index() != index));
+                // Only the last one wakes the leader: each wake-up of it costs more than its message.
+                if queue.missing.is_empty() {
+                    self.arrived.notify_one();
+                }
+            }
+            queue.requests.push_back(Request { writes, owner });
+            waiting
+        };
+        let Some(waiting) = waiting else {
+            return blocking(|| self.lead());
+        };
+        match waiting.await {
+            Ok(Word::Done(result)) => result,
+            Ok(Word::Lead(mut leadership)) => {
+                leadership.0 = None;
+                blocking(|| self.lead())
+            }
+            Err(_gone) => Err(Failed("the committer was dropped".into())),
+        }
+    }
+
+    /// Commits one batch, the caller's own request in it.
+    fn lead(self: &Arc<Self>) -> Result<(), Failed> {
+        let mut requests = self.gather();
+        let started = self.clock.now();
+        let result = self.write(&mut requests);
+        let took = self.clock.now() - started;
+        if took > SLOW_SYNC {
+            tracing::warn!(
+                took_ms = took.as_millis() as u64,
+                "the disk took long to sync the rings"
+            );
+        }
+        {
+            let mut queue = self.queue();
+            queue.average = (queue.average * 7 + took) / 8;
+            if let Err(failed) = &result {
+                queue.failed = Some(failed.clone());
+                // Nobody leads any more; all that wait learn why.
+                requests.extend(queue.requests.drain(..));
+                queue.busy = false;
+            }
+        }
+        if result.is_ok() {
+            for request in &requests {
+                for write in &request.writes {
+                    write.ring.durable(&write.what);
+                }
+            }
+            hand_on(self);
+        }
+        for request in requests {
+            if let Some(owner) = request.owner {
+                // An owner that went away does not want to know.
+                let _unheard = owner.send(Word::Done(result.clone()));
+            }
+        }
+        result
+    }
+
+    fn gather(&self) -> VecDeque<Request> {
+        let mut queue = self.queue();
+        let deadline = self.clock.now() + (queue.average / 8).min(LONGEST_GATHER);
+        let mut missing: Vec<u16> = queue.recent.iter().flatten().copied().collect();
+        for write in queue.requests.iter().flat_map(|request| &request.writes) {
+            missing.retain(|&index| write.ring.index() != index);
+        }
+        queue.missing = missing;
+        while !queue.missing.is_empty() {
+            let left = deadline - self.clock.now();
+            if left.is_zero() {
+                break;
+            }
+            queue = self
+                .arrived
+                .wait_timeout(queue, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+        queue.missing.clear();
+        let requests = std::mem::take(&mut queue.requests);
+        let mut rings: Vec<u16> = requests
+            .iter()
+            .flat_map(|request| &request.writes)
+            .map(|write| write.ring.index())
+            .collect();
+        rings.sort_unstable();
+        rings.dedup();
+        queue.recent.swap(0, 1);
+        queue.recent[0] = rings;
+        requests
+    }
+
+    fn write(&self, requests: &mut VecDeque<Request>) -> Result<(), Failed> {
+        let mut stated: Vec<u16> = Vec::new();
+        for write in requests.iter_mut().flat_map(|request| &mut request.writes) {
+            let ring = &write.ring;
+            let written = match &write.what {
+                What::Slot { sequence, page, .. } => {
+                    let offset = slot_offset(ring.index(), sequence.address());
+                    self.storage.write_at(offset, page)
+                }
+                // Two state pages of a ring in one batch could be torn together; one tells all.
+                What::State if stated.contains(&ring.index()) => Ok(()),
+                What::State => {
+                    stated.push(ring.index());
+                    let (number, page) = ring.encode_state();
+                    self.storage
+                        .write_at(state_offset(ring.index(), number), &page)
+                }
+            };
+            written.map_err(|why| {
+                let place = match &write.what {
+                    What::Slot { sequence, .. } => format!("slot {}", sequence.address()),
+                    What::State => String::from("the state page"),
+                };
+                Failed(format!("writing {place} of ring {} failed: {why}", ring.name()).into())
+            })?;
+        }
+        self.storage
+            .sync()
+            .map_err(|why| Failed(format!("syncing the ring file failed: {why}").into()))?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Runs what blocks. On a runtime of many threads the others go on; elsewhere there is nobody to be kept waiting but
+/// the caller.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    let many = tokio::runtime::Handle::try_current()
+        .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
+    if many {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
+}

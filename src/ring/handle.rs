@@ -1,0 +1,480 @@
+//! What a lane holds of a ring: transitions that are recorded, and messages that are durable when the call returns.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::array::{Array, Full, Misstep, Taken};
+use super::commit::{Committer, Failed, What, Write};
+use super::outcome;
+use super::page::{self, Fence, Place, State, encode_slot};
+use super::parcel::Parcel;
+use super::storage::Storage;
+use crate::clock::{Clock, Moment};
+use crate::lane::{RingName, SLOTS, Sequence};
+use crate::message::Outcome;
+
+/// Why a message was not stored. Nothing of it was confirmed to anybody.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No free slot: the source has to keep it.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The far end spoke of a message that cannot be.
+    #[error(transparent)]
+    Misstep(#[from] Misstep),
+    /// The ring is shut.
+    #[error("the ring is fenced: {0}")]
+    Fenced(#[from] Fence),
+    /// A write or sync failed; the file has to be opened anew.
+    #[error("{0}; nothing more is accepted until the ring file was opened anew")]
+    Failed(Arc<str>),
+}
+
+impl From<Failed> for StoreError {
+    fn from(failed: Failed) -> Self {
+        Self::Failed(failed.0)
+    }
+}
+
+/// One ring, as its handle, the committer and the idle flush see it.
+pub(super) struct Shared {
+    name: RingName,
+    place: Place,
+    body: Mutex<Body>,
+    storage: Arc<dyn Storage>,
+    live: Option<Arc<dyn Storage>>,
+    clock: Clock,
+    changed: watch::Sender<()>,
+    /// Tells the idle flush of the file that marks are waiting.
+    unwritten: Arc<tokio::sync::Notify>,
+}
+
+struct Body {
+    array: Array,
+    fence: Option<Fence>,
+    next_state: u64,
+    clean: bool,
+    /// Whether marks changed since they last went to the file.
+    dirty: bool,
+    last_change: Moment,
+    outcomes: Box<[Option<(Sequence, Outcome)>]>,
+}
+
+/// What a ring is made of when its file is opened.
+pub(super) struct Parts {
+    pub(super) name: RingName,
+    pub(super) place: Place,
+    pub(super) array: Array,
+    pub(super) fence: Option<Fence>,
+    pub(super) next_state: u64,
+    pub(super) outcomes: Box<[Option<(Sequence, Outcome)>]>,
+}
+
+impl Shared {
+    pub(super) fn new(
+        parts: Parts,
+        storage: Arc<dyn Storage>,
+        live: Option<Arc<dyn Storage>>,
+        unwritten: Arc<tokio::sync::Notify>,
+    ) -> Self {
+        assert_eq!(
+            parts.outcomes.len() as u64,
+            SLOTS,
+            "an outcome for each slot"
+        );
+        Self {
+            name: parts.name,
+            place: parts.place,
+            body: Mutex::new(Body {
+                array: parts.array,
+                fence: parts.fence,
+                next_state: parts.next_state,
+                clean: false,
+                dirty: false,
+                last_change: Moment::START,
+                outcomes: parts.outcomes,
+            }),
+            storage,
+            live,
+            clock: Clock::system(),
+            changed: watch::Sender::new(()),
+            unwritten,
+        }
+    }
+
+    fn body(&self) -> MutexGuard<'_, Body> {
+        // A panic while it was held was an assertion on the pointers; then the process ends anyway.
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) const fn name(&self) -> &RingName {
+        &self.name
+    }
+
+    pub(super) const fn index(&self) -> u16 {
+        self.place.ring
+    }
+
+    /// The state as it is now, for the next state page. Called while the batch is written, one batch after the other.
+    pub(super) fn encode_state(&self) -> (u64, Vec<u8>) {
+        let mut body = self.body();
+        let state = body.state();
+        body.next_state += 1;
+        body.dirty = false;
+        (state.number, state.encode(self.place))
+    }
+
+    /// The committer made something of this ring durable.
+    pub(super) fn durable(&self, what: &What) {
+        let mut body = self.body();
+        match what {
+            What::Slot {
+                sequence,
+                processed,
+                ..
+            } => {
+                body.array.stored(*sequence);
+                body.array.recorded(*processed);
+                // That it is retrieved is not on disk yet, as a mark.
+                self.touch(&mut body);
+            }
+            // The pointer may have moved on since the page was written; `recorded` must not.
+            What::State => {}
+        }
+        drop(body);
+        self.changed.send_replace(());
+    }
+
+    fn touch(&self, body: &mut Body) {
+        body.last_change = self.clock.now();
+        if !body.dirty {
+            body.dirty = true;
+            self.unwritten.notify_one();
+        }
+    }
+
+    /// Whether marks have been waiting for the file since that moment or longer.
+    pub(super) fn waits_since(&self, moment: Moment) -> Waits {
+        let body = self.body();
+        match body.dirty {
+            false => Waits::Nothing,
+            true if body.last_change <= moment => Waits::LongEnough,
+            true => Waits::NotYet,
+        }
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    fn record_live(&self, body: &Body) {
+        let Some(live) = &self.live else { return };
+        let record = body.state().encode_live(self.place);
+        if let Err(why) = live.write_at(page::live_offset(self.place.ring), &record) {
+            tracing::warn!(ring = %self.name, %why, "the live record could not be written; after a kill marks may be behind");
+        }
+    }
+}
+
+/// Whether a ring's marks wait to be written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    Nothing,
+    NotYet,
+    LongEnough,
+}
+
+impl Body {
+    fn state(&self) -> State {
+        State {
+            number: self.next_state,
+            clean: self.clean,
+            fence: self.fence,
+            marks: *self.array.marks(),
+        }
+    }
+
+    fn open(&self) -> Result<(), StoreError> {
+        self.fence.map_or(Ok(()), |fence| Err(fence.into()))
+    }
+}
+
+/// One ring. Clones are the same ring.
+#[derive(Clone)]
+pub struct Ring {
+    pub(super) shared: Arc<Shared>,
+    pub(super) committer: Arc<Committer>,
+}
+
+impl Ring {
+    /// Which ring it is.
+    pub fn name(&self) -> &RingName {
+        &self.shared.name
+    }
+
+    /// Looks at the ring as it is now.
+    pub fn look<T>(&self, see: impl FnOnce(&Array) -> T) -> T {
+        see(&self.shared.body().array)
+    }
+
+    /// Why it is shut, if it is.
+    pub fn fence(&self) -> Option<Fence> {
+        self.shared.body().fence
+    }
+
+    /// Wakes whenever something on this ring has changed.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.shared.changed.subscribe()
+    }
+
+    /// Returns when there is room for a message, or the ring has stopped working.
+    pub async fn room(&self) {
+        let mut changes = self.changes();
+        while self.fence().is_none()
+            && self.committer.failure().is_none()
+            && self.look(Array::room) == 0
+        {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Origin: stores a message durably (G2). Its number is given when the sync has returned.
+    pub async fn append(&self, parcel: Parcel) -> Result<Sequence, StoreError> {
+        let numbers = self.append_all(vec![parcel]).await?;
+        Ok(numbers[0])
+    }
+
+    /// Origin: stores several messages with one sync, all or none. A caller that goes away before this returns loses
+    /// only the answer: numbers that were given are written.
+    pub async fn append_all(&self, parcels: Vec<Parcel>) -> Result<Vec<Sequence>, StoreError> {
+        loop {
+            if let Some((numbers, writes)) = self.accept(&parcels)? {
+                self.committer.commit(writes).await?;
+                return Ok(numbers);
+            }
+            self.flush().await?;
+        }
+    }
+
+    /// Gives numbers to messages and the writes that store them; nothing while the state has to be written first.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two lists that belong together for a line"
+    )]
+    fn accept(
+        &self,
+        parcels: &[Parcel],
+    ) -> Result<Option<(Vec<Sequence>, Vec<Write>)>, StoreError> {
+        let mut body = self.shared.body();
+        body.open()?;
+        let count = parcels.len() as u64;
+        if body.array.room() < count {
+            return Err(Full.into());
+        }
+        if !body.array.may_write(body.array.accepted().plus(count)) {
+            return Ok(None);
+        }
+        let numbers = parcels
+            .iter()
+            .map(|parcel| body.array.accept(parcel.clone()))
+            .collect::<Result<Vec<_>, Full>>()?;
+        let writes = self.slots(&mut body, &numbers);
+        Ok(Some((numbers, writes)))
+    }
+
+    /// Mirror: stores what came over the link, with one sync for all of it; tells for each what became of it. What is
+    /// [`Taken::New`] may be confirmed when this returns.
+    pub async fn store(
+        &self,
+        parcels: Vec<(Sequence, Parcel)>,
+    ) -> Result<Vec<Result<Taken, Misstep>>, StoreError> {
+        loop {
+            if let Some((taken, writes)) = self.take(&parcels)? {
+                if !writes.is_empty() {
+                    self.committer.commit(writes).await?;
+                }
+                return Ok(taken);
+            }
+            self.flush().await?;
+        }
+    }
+
+    /// Puts messages into the mirror and gives the writes that store the new ones; nothing while the state has to be
+    /// written first.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two lists that belong together for a line"
+    )]
+    fn take(
+        &self,
+        parcels: &[(Sequence, Parcel)],
+    ) -> Result<Option<(Vec<Result<Taken, Misstep>>, Vec<Write>)>, StoreError> {
+        let mut body = self.shared.body();
+        body.open()?;
+        // What lies beyond the window will be refused, not written.
+        let window = body.array.marks().processed.up_to().plus(SLOTS);
+        let highest = parcels.iter().map(|(sequence, _)| *sequence).max();
+        if highest.is_some_and(|highest| !body.array.may_write(highest.min(window))) {
+            return Ok(None);
+        }
+        let mut fresh = Vec::with_capacity(parcels.len());
+        let taken = parcels
+            .iter()
+            .map(|(sequence, parcel)| {
+                let taken = body.array.take(*sequence, parcel.clone())?;
+                if taken == Taken::New {
+                    fresh.push(*sequence);
+                }
+                Ok(taken)
+            })
+            .collect();
+        let writes = self.slots(&mut body, &fresh);
+        Ok(Some((taken, writes)))
+    }
+
+    /// The writes that make accepted messages durable. They carry all marks as of now. Nothing is awaited between
+    /// giving a number and asking for its write, or a caller that goes away would leave a gap for ever.
+    fn slots(&self, body: &mut Body, numbers: &[Sequence]) -> Vec<Write> {
+        let marks = *body.array.marks();
+        body.dirty = false;
+        numbers
+            .iter()
+            .filter_map(|&sequence| {
+                let parcel = body.array.get(sequence)?;
+                Some(Write {
+                    ring: self.shared.clone(),
+                    what: What::Slot {
+                        sequence,
+                        page: encode_slot(self.shared.place, sequence, &marks, parcel),
+                        processed: marks.processed.up_to(),
+                    },
+                })
+            })
+            .collect()
+    }
+
+    /// Makes all marks durable.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let processed = self.look(|array| array.marks().processed.up_to());
+        let write = Write {
+            ring: self.shared.clone(),
+            what: What::State,
+        };
+        self.committer.commit(vec![write]).await?;
+        // The page was made after we looked, so it tells at least that much.
+        self.shared.body().array.recorded(processed);
+        Ok(())
+    }
+
+    /// Writes the last state page of an orderly stop.
+    pub async fn close(&self) -> Result<(), StoreError> {
+        self.shared.body().clean = true;
+        self.flush().await
+    }
+
+    fn change<T>(&self, step: impl FnOnce(&mut Array) -> Result<T, Misstep>) -> Result<T, Misstep> {
+        let mut body = self.shared.body();
+        let done = step(&mut body.array)?;
+        self.shared.record_live(&body);
+        self.shared.touch(&mut body);
+        drop(body);
+        self.shared.changed.send_replace(());
+        Ok(done)
+    }
+
+    /// *Sent*: it was put on the link.
+    pub fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
+        self.change(|array| array.mark_sent(sequence))
+    }
+
+    /// *Confirmed*: the far end has it durably.
+    pub fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
+        self.change(|array| array.confirm(sequence))
+    }
+
+    /// *Confirmed*, for all up to here.
+    pub fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
+        self.change(|array| array.confirm_up_to(sequence))
+    }
+
+    /// *Processed*: it was passed on at the far end.
+    pub fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
+        self.change(|array| array.process(sequence))
+    }
+
+    /// *Processed*, for all up to here.
+    pub fn process_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
+        self.change(|array| array.process_up_to(sequence))
+    }
+
+    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address.
+    pub fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
+        let mut body = self.shared.body();
+        let fresh = body.array.process(sequence)?;
+        if fresh {
+            let address = sequence.address();
+            let record = outcome::encode(self.shared.place, sequence, &outcome);
+            let offset = page::outcome_offset(self.shared.place.ring, address);
+            if let Err(why) = self.shared.storage.write_at(offset, &record) {
+                // It rides along with the next sync, and that will fail too and say so; until then memory has it.
+                tracing::warn!(ring = %self.shared.name, %sequence, %why, "an outcome could not be written");
+            }
+            body.outcomes[address.index()] = Some((sequence, outcome));
+            self.shared.record_live(&body);
+            self.shared.touch(&mut body);
+        }
+        drop(body);
+        self.shared.changed.send_replace(());
+        Ok(fresh)
+    }
+
+    /// How a processed message ended. Doubtful if that was lost with the power.
+    pub fn outcome(&self, sequence: Sequence) -> Option<Outcome> {
+        let body = self.shared.body();
+        if !body.array.marks().processed.has(sequence) || sequence.is_none() {
+            return None;
+        }
+        match &body.outcomes[sequence.address().index()] {
+            Some((of, outcome)) if *of == sequence => Some(outcome.clone()),
+            _ => Some(Outcome::Doubtful),
+        }
+    }
+
+    /// Mirror of the MT direction: makes the mark *offered* durable before the SMSC sees the message.
+    pub async fn offer(&self, sequence: Sequence) -> Result<(), StoreError> {
+        self.change(|array| array.offer(sequence))?;
+        self.flush().await
+    }
+
+    /// Puts the far copy of a damaged message back, durably.
+    pub async fn repair(&self, sequence: Sequence, parcel: Parcel) -> Result<(), StoreError> {
+        let writes = {
+            let mut body = self.shared.body();
+            body.open()?;
+            body.array.repair(sequence, parcel)?;
+            self.slots(&mut body, &[sequence])
+        };
+        self.committer.commit(writes).await?;
+        Ok(())
+    }
+
+    /// No copy of a damaged message is left: its address becomes free again.
+    pub fn declare_lost(&self, sequence: Sequence) -> Result<(), Misstep> {
+        self.change(|array| array.declare_lost(sequence))?;
+        tracing::error!(ring = %self.shared.name, %sequence, address = %sequence.address(), "a message is lost: its slot was damaged and no copy is left");
+        Ok(())
+    }
+
+    /// Shuts the ring until it gets a new epoch.
+    pub async fn shut(&self, fence: Fence) -> Result<(), StoreError> {
+        self.shared.body().fence = Some(fence);
+        tracing::error!(ring = %self.shared.name, reason = %fence, "the ring is fenced");
+        self.shared.changed.send_replace(());
+        // Into both state pages, so that damage to one does not open the ring.
+        self.flush().await?;
+        self.flush().await
+    }
+}

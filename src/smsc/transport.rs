@@ -1,0 +1,252 @@
+//! What carries a session's bytes: TCP, TLS or a serial line (G15). Each wait has a deadline.
+
+use std::io;
+use std::net::ToSocketAddrs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_serial::SerialPortBuilderExt;
+
+/// A connected line.
+pub trait Line: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Line for T {}
+
+/// How long a connection, and a TLS handshake on it, may take.
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// Where the SMSC is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "lowercase", tag = "transport")]
+pub enum Endpoint {
+    /// A TCP connection.
+    Tcp {
+        /// Name or address of the SMSC.
+        host: String,
+        /// Its port.
+        port: u16,
+    },
+    /// TLS on TCP.
+    Tls {
+        /// Name or address of the SMSC.
+        host: String,
+        /// Its port.
+        port: u16,
+        /// The certificates of those who may vouch for the SMSC, in PEM.
+        ca: PathBuf,
+        /// The name in the SMSC's certificate, if it is not `host`.
+        #[serde(default)]
+        server_name: Option<String>,
+    },
+    /// A serial line.
+    Serial {
+        /// Its device, as in `/dev/ttyS0`.
+        device: PathBuf,
+        /// Bits a second.
+        #[serde(default = "default_baud")]
+        baud: u32,
+        /// Check bit.
+        #[serde(default)]
+        parity: Parity,
+        /// Bits a character.
+        #[serde(default)]
+        bits: Bits,
+        /// How a full receiver stops the sender.
+        #[serde(default)]
+        flow: Flow,
+    },
+}
+
+const fn default_baud() -> u32 {
+    9600
+}
+
+/// Check bit of a serial line.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Parity {
+    /// No check bit.
+    #[default]
+    None,
+    /// Even.
+    Even,
+    /// Odd.
+    Odd,
+}
+
+/// Bits a character of a serial line.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub enum Bits {
+    /// Seven: CIMD2 with two-character codes only.
+    #[serde(rename = "7")]
+    Seven,
+    /// Eight.
+    #[default]
+    #[serde(rename = "8")]
+    Eight,
+}
+
+/// Flow control of a serial line.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flow {
+    /// None.
+    #[default]
+    None,
+    /// RTS and CTS.
+    Hardware,
+    /// XON and XOFF; both octets never occur in a packet of 7-bit text.
+    Software,
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp { host, port } => write!(f, "tcp {host}:{port}"),
+            Self::Tls { host, port, .. } => write!(f, "tls {host}:{port}"),
+            Self::Serial { device, baud, .. } => write!(f, "serial {} at {baud}", device.display()),
+        }
+    }
+}
+
+/// Why there is no line: the endpoint, what was being done, what the system said.
+#[derive(Debug, thiserror::Error)]
+#[error("{endpoint}: {doing}: {source}")]
+pub struct ConnectError {
+    endpoint: String,
+    doing: &'static str,
+    source: io::Error,
+}
+
+impl Endpoint {
+    /// Connects, within ten seconds.
+    pub async fn connect(&self) -> Result<Box<dyn Line>, ConnectError> {
+        let failed = |doing| {
+            move |source| ConnectError {
+                endpoint: self.to_string(),
+                doing,
+                source,
+            }
+        };
+        match self {
+            Self::Tcp { host, port } => {
+                let stream = within(connect_tcp(host, *port))
+                    .await
+                    .map_err(failed("connecting"))?;
+                Ok(Box::new(stream))
+            }
+            Self::Tls {
+                host,
+                port,
+                ca,
+                server_name,
+            } => {
+                let connector = connector(ca).map_err(failed("reading its certificates"))?;
+                let name = server_name.as_ref().unwrap_or(host).clone();
+                let name = ServerName::try_from(name)
+                    .map_err(io::Error::other)
+                    .map_err(failed("taking its name"))?;
+                let stream = within(connect_tcp(host, *port))
+                    .await
+                    .map_err(failed("connecting"))?;
+                let stream = within(connector.connect(name, stream))
+                    .await
+                    .map_err(failed("greeting it by TLS"))?;
+                Ok(Box::new(stream))
+            }
+            Self::Serial { device, .. } => {
+                let path = device.to_string_lossy();
+                let port = self
+                    .serial(&path)
+                    .map_err(io::Error::from)
+                    .map_err(failed("opening the device"))?;
+                Ok(Box::new(port))
+            }
+        }
+    }
+
+    fn serial(&self, path: &str) -> tokio_serial::Result<tokio_serial::SerialStream> {
+        let Self::Serial {
+            baud,
+            parity,
+            bits,
+            flow,
+            ..
+        } = self
+        else {
+            unreachable!("only a serial endpoint opens a serial line");
+        };
+        tokio_serial::new(path, *baud)
+            .parity(match parity {
+                Parity::None => tokio_serial::Parity::None,
+                Parity::Even => tokio_serial::Parity::Even,
+                Parity::Odd => tokio_serial::Parity::Odd,
+            })
+            .data_bits(match bits {
+                Bits::Seven => tokio_serial::DataBits::Seven,
+                Bits::Eight => tokio_serial::DataBits::Eight,
+            })
+            .flow_control(match flow {
+                Flow::None => tokio_serial::FlowControl::None,
+                Flow::Hardware => tokio_serial::FlowControl::Hardware,
+                Flow::Software => tokio_serial::FlowControl::Software,
+            })
+            .open_native_async()
+    }
+}
+
+async fn within<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(CONNECT, work)
+        .await
+        .unwrap_or_else(|_elapsed| {
+            let seconds = CONNECT.as_secs();
+            let why = format!("no answer within {seconds} s");
+            Err(io::Error::new(io::ErrorKind::TimedOut, why))
+        })
+}
+
+async fn connect_tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((host, port)).await?;
+    // A packet is one write, and the answer waits for it: Nagle's delay would cost 40 ms a turn.
+    stream.set_nodelay(true)?;
+    keep_alive(&stream)?;
+    Ok(stream)
+}
+
+/// The session probes the line itself; this only helps the kernel to forget a dead peer of an idle, closing socket.
+fn keep_alive(stream: &TcpStream) -> io::Result<()> {
+    rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+    rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    Ok(())
+}
+
+fn connector(ca: &std::path::Path) -> io::Result<TlsConnector> {
+    let named = |why: String| io::Error::other(format!("{}: {why}", ca.display()));
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(ca).map_err(|why| named(why.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|why| named(why.to_string()))?;
+        roots
+            .add(certificate)
+            .map_err(|why| named(why.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(named(String::from("holds no certificate")));
+    }
+    let config = ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Whether a name can be looked up at all; for checks of a configuration.
+pub fn resolves(host: &str, port: u16) -> io::Result<()> {
+    (host, port).to_socket_addrs().map(|_addresses| ())
+}

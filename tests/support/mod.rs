@@ -1,0 +1,8 @@
+//! What tests share.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+
+pub mod breaking;
+pub mod chance;
+pub mod disk;
+pub mod messages;
