@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod smpp {
+    mod acceptance;
+    mod arrivals;
+    mod chaos;
     mod golden;
     mod malformed;
     mod oracle;
+    mod session;
     mod support;
+    mod table;
 }

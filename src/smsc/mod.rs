@@ -5,7 +5,9 @@
 
 pub mod courier;
 pub mod driver;
+pub mod duration;
 pub mod pause;
 pub mod session;
+pub mod smpp;
 pub mod status;
 pub mod transport;
