@@ -6,6 +6,7 @@
 pub mod courier;
 pub mod driver;
 pub mod duration;
+mod events;
 pub mod pause;
 pub mod session;
 pub mod smpp;

@@ -7,13 +7,14 @@ use bytes::Bytes;
 use crate::clock::Moment;
 use crate::codec::smpp::{Framer, Message, Pdu};
 use crate::message::{Refused, ShortMessage};
+use crate::smsc::events::Events;
 use crate::smsc::session::{Answer, DeliveryTurn, Down, Event, Retry, SubmitAnswer, SubmitTurn};
 
 use super::bind::{self, Peer};
 use super::config::Config;
 use super::counters::Counters;
 use super::deliveries::Deliveries;
-use super::events::Events;
+
 use super::jitter::Jitter;
 use super::outbox::Outbox;
 use super::requests::{Request, Requests};

@@ -48,7 +48,6 @@ mod config;
 mod counters;
 mod deliver;
 mod deliveries;
-mod events;
 mod ids;
 mod jitter;
 mod machine;
