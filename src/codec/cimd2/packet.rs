@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::frame::{ETX, STX, TAB, first_of};
 use super::operation::{Number, Operation};
 use super::parameter::{Kind, Parameter};
+use super::write::Writer;
 use crate::codec::Malformed;
 
 /// Octets of a header: `OO:NNN` and TAB behind the STX.
@@ -141,6 +142,13 @@ impl Packet {
     /// All of it, from STX to ETX.
     pub const fn octets(&self) -> &Bytes {
         &self.octets
+    }
+
+    /// The same packet under another number, with the checksum of that.
+    pub fn under(&self, number: Number) -> Bytes {
+        let mut out = Vec::with_capacity(self.octets.len() + 2);
+        Writer::begin(&mut out, self.operation, number).rest(&self.octets[HEADER..=self.last_tab]);
+        out.into()
     }
 
     /// Its parameters in the order in which they stand, unknown ones too. After a malformed one there is no more.
@@ -349,6 +357,15 @@ mod tests {
         assert_eq!(packet.field(Parameter::DESTINATION).unwrap().value, b"");
         assert_eq!(packet.field(Parameter(999)).unwrap().offset, 25);
         assert_eq!(packet.fields().count(), 3);
+    }
+
+    #[test]
+    fn a_packet_can_be_sent_under_another_number() {
+        let packet = read(b"\x0203:003\t021:1\t033:a:b\t\x03").unwrap();
+        let again = Packet::read(packet.under(Number::new(255).unwrap())).unwrap();
+        assert_eq!(again.checksum(), Checksum::Right);
+        assert_eq!(again.number().get(), 255);
+        assert!(again.fields().eq(packet.fields()));
     }
 
     #[test]

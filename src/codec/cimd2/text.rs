@@ -204,7 +204,6 @@ pub fn to_value(septets: &[u8]) -> Result<Vec<u8>, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::gsm::ESCAPE;
 
     fn read(value: &[u8]) -> String {
         let (coding, data) = decode(value);
