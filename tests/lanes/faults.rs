@@ -55,7 +55,11 @@ async fn survives(line: Line, kind: FaultKind, on: Point) {
     let story = format!("{line:?}: {kind:?} on {on:?}");
     let mut world = World::hurried(line).await;
     let fault = Fault::new(kind, on)
-        .after(if on == Point::Submit || on == Point::Delivery { 2 } else { 0 })
+        .after(if on == Point::Submit || on == Point::Delivery {
+            2
+        } else {
+            0
+        })
         .once()
         .wait(std::time::Duration::from_millis(300));
     world.simulator.fault(fault).unwrap();
@@ -66,23 +70,44 @@ async fn survives(line: Line, kind: FaultKind, on: Point) {
     let mut from_phone = Vec::new();
     for number in 1..=MESSAGES {
         to_phone.push(format!("to {number}"));
-        world.offer(message(&to_phone[number - 1], ReportWish::Final)).await;
+        world
+            .offer(message(&to_phone[number - 1], ReportWish::Final))
+            .await;
         from_phone.push(format!("from {number}"));
-        world.simulator.phone_sends(PHONE, "17000", &from_phone[number - 1]);
+        world
+            .simulator
+            .phone_sends(PHONE, "17000", &from_phone[number - 1]);
     }
     world.all_processed().await;
     let mut taken = Vec::new();
     while !from_phone.iter().all(|text| taken.contains(text)) {
-        tokio::time::timeout(std::time::Duration::from_secs(60), world.something_to_take())
-            .await
-            .unwrap_or_else(|_| panic!("{story}: {taken:?} and no more: {:?}", world.status.state()));
+        tokio::time::timeout(
+            std::time::Duration::from_secs(60),
+            world.something_to_take(),
+        )
+        .await
+        .unwrap_or_else(|_| panic!("{story}: {taken:?} and no more: {:?}", world.status.state()));
         taken.extend(world.take_all());
     }
-    let received: Vec<String> = world.simulator.received().iter().map(|got| got.text()).collect();
+    let received: Vec<String> = world
+        .simulator
+        .received()
+        .iter()
+        .map(|got| got.text())
+        .collect();
     let refused = world.status.refused.get();
-    assert!(refused == 0 || may_end_a_message(kind), "{story}: {refused} refused");
-    let arrived = to_phone.iter().filter(|text| received.contains(text)).count();
-    assert!(arrived as u64 + refused >= MESSAGES as u64, "{story}: {received:?}");
+    assert!(
+        refused == 0 || may_end_a_message(kind),
+        "{story}: {refused} refused"
+    );
+    let arrived = to_phone
+        .iter()
+        .filter(|text| received.contains(text))
+        .count();
+    assert!(
+        arrived as u64 + refused >= MESSAGES as u64,
+        "{story}: {received:?}"
+    );
     let repeated = received.len() - arrived;
     let doubtful = world.status.doubtful.get();
     assert!(

@@ -12,7 +12,7 @@ use sluice::sim::{Fault, FaultKind, Point};
 use sluice::smsc::courier::InDoubt;
 use sluice::smsc::driver::Order;
 use sluice::smsc::status::Phase;
-use world::{Line, PHONE, World, message, within};
+use world::{Line, PHONE, World, message, text_of, within};
 
 /// Runs a scenario over every line, all at the same time.
 async fn over_every_line<F, S>(scenario: S)
@@ -44,12 +44,19 @@ async fn g1_g12_g15_messages_and_reports_go_both_ways_one_at_a_time() {
         }
         world.all_processed().await;
         world.taken(60).await;
-        let received: Vec<String> = world.simulator.received().iter().map(|got| got.text()).collect();
+        let received: Vec<String> = world
+            .simulator
+            .received()
+            .iter()
+            .map(|got| got.text())
+            .collect();
         assert_eq!(received, expected, "{line:?}: in order, once");
 
         let items = world.mo_items();
-        let texts: Vec<String> = items.iter().filter_map(world::text_of).collect();
-        let written: Vec<String> = (1..=30).map(|number| format!("from the phone {number}")).collect();
+        let texts: Vec<String> = items.iter().filter_map(text_of).collect();
+        let written: Vec<String> = (1..=30)
+            .map(|number| format!("from the phone {number}"))
+            .collect();
         assert_eq!(texts, written, "{line:?}");
 
         // G18: each report names a message as its outcome did.
@@ -78,8 +85,15 @@ async fn g1_g12_g15_messages_and_reports_go_both_ways_one_at_a_time() {
 async fn g18_reports_find_the_name_that_their_message_was_given() {
     // The ids are compared in the test above; here a carrier that fails a message says why.
     over_every_line(|line| async move {
-        let mut world = World::with(line, "[phones]\nfate = 'undeliverable'\nerror = 29\n", InDoubt::Resend).await;
-        world.offer(message("nobody gets this", ReportWish::Final)).await;
+        let mut world = World::with(
+            line,
+            "[phones]\nfate = 'undeliverable'\nerror = 29\n",
+            InDoubt::Resend,
+        )
+        .await;
+        world
+            .offer(message("nobody gets this", ReportWish::Final))
+            .await;
         world.taken(1).await;
         let items = world.mo_items();
         let [Item::Report(report)] = &items[..] else {
@@ -99,18 +113,31 @@ async fn g18_reports_find_the_name_that_their_message_was_given() {
 async fn a_throttled_lane_pauses_and_keeps_the_order() {
     over_every_line(|line| async move {
         let mut world = World::start(line).await;
-        let throttle = Fault::new(FaultKind::Throttle, Point::Submit).every(3).once();
+        let throttle = Fault::new(FaultKind::Throttle, Point::Submit)
+            .every(3)
+            .once();
         world.simulator.fault(throttle).unwrap();
         let mut expected = Vec::new();
         for number in 1..=6 {
             expected.push(format!("message {number}"));
-            world.offer(message(&expected[number - 1], ReportWish::None)).await;
+            world
+                .offer(message(&expected[number - 1], ReportWish::None))
+                .await;
         }
         world.all_processed().await;
-        let received: Vec<String> = world.simulator.received().iter().map(|got| got.text()).collect();
+        let received: Vec<String> = world
+            .simulator
+            .received()
+            .iter()
+            .map(|got| got.text())
+            .collect();
         assert_eq!(received, expected, "{line:?}");
         assert_eq!(world.status.deferred.get(), 1, "{line:?}");
-        assert_eq!(world.status.doubtful.get(), 0, "{line:?}: a throttled message is not in doubt");
+        assert_eq!(
+            world.status.doubtful.get(),
+            0,
+            "{line:?}: a throttled message is not in doubt"
+        );
         world.no_breach().await;
     })
     .await;
@@ -121,17 +148,26 @@ async fn a_message_whose_answer_was_lost_goes_by_the_lanes_policy() {
     over_every_line(|line| async move {
         for policy in [InDoubt::Resend, InDoubt::Hold, InDoubt::Drop] {
             let mut world = World::with(line, "", policy).await;
-            let lost = Fault::new(FaultKind::DropBefore, Point::Submit).after(1).once();
+            let lost = Fault::new(FaultKind::DropBefore, Point::Submit)
+                .after(1)
+                .once();
             world.simulator.fault(lost).unwrap();
             for number in 1..=3 {
-                world.offer(message(&format!("message {number}"), ReportWish::None)).await;
+                world
+                    .offer(message(&format!("message {number}"), ReportWish::None))
+                    .await;
             }
             if policy == InDoubt::Hold {
                 within(world.until(|status| status.state().held == Some(2))).await;
                 world.orders.send(Order::ResendHeld).await.unwrap();
             }
             world.all_processed().await;
-            let received: Vec<String> = world.simulator.received().iter().map(|got| got.text()).collect();
+            let received: Vec<String> = world
+                .simulator
+                .received()
+                .iter()
+                .map(|got| got.text())
+                .collect();
             let seconds = received.iter().filter(|text| *text == "message 2").count();
             assert_eq!(world.status.doubtful.get(), 1, "{line:?}, {policy:?}");
             let expected = if policy == InDoubt::Drop { 1 } else { 2 };
@@ -149,7 +185,9 @@ async fn g8_a_full_ring_makes_the_smsc_keep_its_messages() {
     over_every_line(|line| async move {
         let mut world = World::start(line).await;
         for number in 1..=260 {
-            world.simulator.phone_sends(PHONE, "17000", &format!("message {number}"));
+            world
+                .simulator
+                .phone_sends(PHONE, "17000", &format!("message {number}"));
         }
         within(world.until(|status| status.withheld.get() > 0)).await;
         assert_eq!(world.mo.look(|array| array.room()), 0, "{line:?}");
@@ -161,7 +199,9 @@ async fn g8_a_full_ring_makes_the_smsc_keep_its_messages() {
             within(world.something_to_take()).await;
             texts.extend(world.take_all());
         }
-        let expected: Vec<String> = (1..=260).map(|number| format!("message {number}")).collect();
+        let expected: Vec<String> = (1..=260)
+            .map(|number| format!("message {number}"))
+            .collect();
         assert_eq!(texts, expected, "{line:?}: nothing dropped, nothing twice");
         world.no_breach().await;
     })
@@ -177,7 +217,12 @@ async fn a_session_that_the_smsc_ends_comes_back() {
         world.simulator.logout_all();
         world.offer(message("after", ReportWish::None)).await;
         world.all_processed().await;
-        let received: Vec<String> = world.simulator.received().iter().map(|got| got.text()).collect();
+        let received: Vec<String> = world
+            .simulator
+            .received()
+            .iter()
+            .map(|got| got.text())
+            .collect();
         assert_eq!(received, ["before", "after"], "{line:?}");
         world.no_breach().await;
     })
@@ -202,7 +247,10 @@ async fn a_serial_device_that_is_missing_is_named_and_tried_again() {
     let device = "/dev/no-such-serial-line";
     let world = World::on_device(device).await;
     within(world.until(|status| {
-        status.state().last_error.is_some_and(|why| why.contains(device))
+        status
+            .state()
+            .last_error
+            .is_some_and(|why| why.contains(device))
     }))
     .await;
     assert_eq!(world.status.state().phase, Phase::Waiting);
@@ -218,7 +266,13 @@ async fn an_order_to_close_logs_out() {
         world.orders.send(Order::Close).await.unwrap();
         within(world.until(|status| status.state().phase == Phase::Closed)).await;
         let logout = events.until(|event| matches!(event, sluice::sim::Event::Logout));
-        assert!(tokio::time::timeout(Duration::from_secs(20), logout).await.unwrap().is_some(), "{line:?}");
+        assert!(
+            tokio::time::timeout(Duration::from_secs(20), logout)
+                .await
+                .unwrap()
+                .is_some(),
+            "{line:?}"
+        );
         world.no_breach().await;
     })
     .await;

@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use sluice::clock::Clock;
 use sluice::lane::{Direction, Lane, RingName, Sequence, Side};
-use sluice::message::{
-    DeliveryKey, Item, PhoneNumber, ReportWish, ShortCode, ShortMessage,
-};
+use sluice::message::{DeliveryKey, Item, PhoneNumber, ReportWish, ShortCode, ShortMessage};
 use sluice::ring::{Array, Parcel, Ring, RingFile};
 use sluice::sim::{FaultKind, Simulator};
 use sluice::smsc::courier::{InDoubt, Manner};
@@ -21,11 +19,11 @@ use sluice::text;
 use tokio::sync::mpsc;
 
 /// The phone that writes and reads in these tests.
-pub const PHONE: &str = "+358401111111";
+pub(crate) const PHONE: &str = "+358401111111";
 
 /// A protocol over a transport.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Line {
+pub(crate) enum Line {
     /// SMPP over TCP.
     Smpp,
     /// SMPP over a pseudo-terminal.
@@ -38,10 +36,10 @@ pub enum Line {
 
 impl Line {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Smpp, Self::SmppSerial, Self::Cimd2, Self::Cimd2Serial];
+    pub(crate) const ALL: [Self; 4] = [Self::Smpp, Self::SmppSerial, Self::Cimd2, Self::Cimd2Serial];
 
     /// Whether it is SMPP.
-    pub const fn is_smpp(self) -> bool {
+    pub(crate) const fn is_smpp(self) -> bool {
         matches!(self, Self::Smpp | Self::SmppSerial)
     }
 
@@ -76,7 +74,7 @@ impl Line {
     }
 
     /// Whether a fault exists in its protocol.
-    pub const fn can_play(self, kind: FaultKind) -> bool {
+    pub(crate) const fn can_play(self, kind: FaultKind) -> bool {
         match kind {
             FaultKind::WrongChecksum | FaultKind::GeneralError => !self.is_smpp(),
             _ => true,
@@ -115,7 +113,7 @@ fn serial_endpoint(device: PathBuf) -> Endpoint {
 }
 
 /// A message to the phone.
-pub fn message(text: &str, report: ReportWish) -> ShortMessage {
+pub(crate) fn message(text: &str, report: ReportWish) -> ShortMessage {
     let body = text::whole(text).expect("it fits one message");
     let mut message = ShortMessage::new(
         ShortCode::new("17000").expect("a code").into(),
@@ -127,7 +125,7 @@ pub fn message(text: &str, report: ReportWish) -> ShortMessage {
 }
 
 /// The text of a message from a phone.
-pub fn text_of(item: &Item) -> Option<String> {
+pub(crate) fn text_of(item: &Item) -> Option<String> {
     match item {
         Item::Message(message) => Some(match text::read(&message.body) {
             text::Reading::Text(text) | text::Reading::Guess(text) => text.into_exposed(),
@@ -137,36 +135,36 @@ pub fn text_of(item: &Item) -> Option<String> {
 }
 
 /// Fails instead of waiting for ever.
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), work)
         .await
         .expect("it happens within a minute")
 }
 
 /// All of it.
-pub struct World {
+pub(crate) struct World {
     /// The SMSC.
-    pub simulator: Simulator,
+    pub(crate) simulator: Simulator,
     /// From the phone.
-    pub mo: Ring,
+    pub(crate) mo: Ring,
     /// To the phone.
-    pub mt: Ring,
+    pub(crate) mt: Ring,
     /// The driver's status.
-    pub status: Arc<LaneStatus>,
+    pub(crate) status: Arc<LaneStatus>,
     /// The driver's orders.
-    pub orders: mpsc::Sender<Order>,
+    pub(crate) orders: mpsc::Sender<Order>,
     offered: Sequence,
     _driver: tokio::task::JoinHandle<()>,
 }
 
 impl World {
     /// A lane that is logged in.
-    pub async fn start(line: Line) -> Self {
+    pub(crate) async fn start(line: Line) -> Self {
         Self::with(line, "", InDoubt::Resend).await
     }
 
     /// A lane that is logged in, with more in the simulator's script and a policy.
-    pub async fn with(line: Line, script: &str, in_doubt: InDoubt) -> Self {
+    pub(crate) async fn with(line: Line, script: &str, in_doubt: InDoubt) -> Self {
         let simulator = simulator(line, script).await;
         let endpoint = line.endpoint(&simulator);
         let world = Self::assemble(simulator, endpoint, line.session("secret", false), in_doubt);
@@ -175,7 +173,7 @@ impl World {
     }
 
     /// A lane that is logged in and does not wait long for anything.
-    pub async fn hurried(line: Line) -> Self {
+    pub(crate) async fn hurried(line: Line) -> Self {
         let again = "[centre]\ndeliver_again_after = '100ms'\n";
         let simulator = simulator(line, again).await;
         let endpoint = line.endpoint(&simulator);
@@ -186,17 +184,27 @@ impl World {
     }
 
     /// A lane that tries this password.
-    pub async fn with_password(line: Line, password: &str) -> Self {
+    pub(crate) async fn with_password(line: Line, password: &str) -> Self {
         let simulator = simulator(line, "").await;
         let endpoint = line.endpoint(&simulator);
-        Self::assemble(simulator, endpoint, line.session(password, false), InDoubt::Resend)
+        Self::assemble(
+            simulator,
+            endpoint,
+            line.session(password, false),
+            InDoubt::Resend,
+        )
     }
 
     /// A lane on a serial device of that name.
-    pub async fn on_device(device: &str) -> Self {
+    pub(crate) async fn on_device(device: &str) -> Self {
         let simulator = simulator(Line::Cimd2, "").await;
         let session = Line::Cimd2.session("secret", false);
-        Self::assemble(simulator, serial_endpoint(device.into()), session, InDoubt::Resend)
+        Self::assemble(
+            simulator,
+            serial_endpoint(device.into()),
+            session,
+            InDoubt::Resend,
+        )
     }
 
     fn assemble(
@@ -225,7 +233,9 @@ impl World {
             status: status.clone(),
         };
         let driver = tokio::spawn(async move {
-            driver::run(parts, received).await.expect("memory does not fail");
+            driver::run(parts, received)
+                .await
+                .expect("memory does not fail");
         });
         Self {
             simulator,
@@ -239,7 +249,7 @@ impl World {
     }
 
     /// The link brings a message for the phone.
-    pub async fn offer(&mut self, message: ShortMessage) {
+    pub(crate) async fn offer(&mut self, message: ShortMessage) {
         self.offered = self.offered.next();
         let parcel = Parcel::pack(
             &Item::Message(message),
@@ -247,12 +257,16 @@ impl World {
             DeliveryKey::NONE,
         )
         .expect("it fits a slot");
-        let taken = self.mt.store(vec![(self.offered, parcel)]).await.expect("it is stored");
+        let taken = self
+            .mt
+            .store(vec![(self.offered, parcel)])
+            .await
+            .expect("it is stored");
         assert!(taken[0].is_ok());
     }
 
     /// Waits until all offered messages were answered.
-    pub async fn all_processed(&self) {
+    pub(crate) async fn all_processed(&self) {
         let mut changes = self.mt.changes();
         within(async {
             while self.mt.look(|array| array.marks().processed.up_to()) < self.offered {
@@ -263,7 +277,7 @@ impl World {
     }
 
     /// Waits until so many items were taken from the SMSC.
-    pub async fn taken(&self, count: u64) {
+    pub(crate) async fn taken(&self, count: u64) {
         let mut changes = self.mo.changes();
         within(async {
             while self.mo.look(|array| array.marks().retrieved.up_to().get()) < count {
@@ -274,7 +288,7 @@ impl World {
     }
 
     /// Waits until there is something to be taken from the MO ring.
-    pub async fn something_to_take(&self) {
+    pub(crate) async fn something_to_take(&self) {
         let mut changes = self.mo.changes();
         while self.mo.look(Array::is_idle) || self.mo.look(Array::next_to_process).is_none() {
             changes.changed().await.expect("the ring is there");
@@ -282,10 +296,13 @@ impl World {
     }
 
     /// The far end takes all that waits, which frees the slots; gives the texts.
-    pub fn take_all(&self) -> Vec<String> {
+    pub(crate) fn take_all(&self) -> Vec<String> {
         let mut texts = Vec::new();
         while let Some(next) = self.mo.look(Array::next_to_process) {
-            let parcel = self.mo.look(|array| array.get(next).cloned()).expect("it is there");
+            let parcel = self
+                .mo
+                .look(|array| array.get(next).cloned())
+                .expect("it is there");
             texts.extend(text_of(&parcel.unpack().expect("it was packed")));
             self.mo.process(next).expect("it is held");
         }
@@ -293,7 +310,7 @@ impl World {
     }
 
     /// Everything in the MO ring that was not taken.
-    pub fn mo_items(&self) -> Vec<Item> {
+    pub(crate) fn mo_items(&self) -> Vec<Item> {
         self.mo.look(|array| {
             let first = array.marks().processed.up_to().get() + 1;
             (first..=array.marks().retrieved.up_to().get())
@@ -304,7 +321,7 @@ impl World {
     }
 
     /// Waits for something in the status.
-    pub async fn until(&self, fits: impl Fn(&LaneStatus) -> bool) {
+    pub(crate) async fn until(&self, fits: impl Fn(&LaneStatus) -> bool) {
         // The status has no wake-up of its own; the pause is only there not to spin.
         while !fits(&self.status) {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -312,7 +329,7 @@ impl World {
     }
 
     /// The simulator saw the rule kept.
-    pub async fn no_breach(&self) {
+    pub(crate) async fn no_breach(&self) {
         assert_eq!(self.simulator.breaches(), Vec::<String>::new());
     }
 }
