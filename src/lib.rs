@@ -15,8 +15,10 @@
     warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)
 )]
 
+pub mod cli;
 pub mod clock;
 pub mod codec;
+pub mod demo;
 pub mod lane;
 pub mod message;
 pub mod private;

@@ -9,6 +9,7 @@
 //! - [`page`] says how things look as octets; `docs/ring-file.md` draws them.
 //! - [`storage`] is the small trait between ring and disk; [`RingFile`] opens a file and commits for all its rings
 //!   together; [`Ring`] is what a lane holds.
+//! - [`inspect`] looks into a file without changing it; [`renew`] gives fenced rings a new epoch.
 
 mod array;
 mod bits;
@@ -24,6 +25,7 @@ pub mod page;
 mod parcel;
 mod read;
 pub mod recovery;
+pub mod renew;
 pub mod storage;
 
 pub use array::{Array, Flags, Full, Misstep, Taken};

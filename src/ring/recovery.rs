@@ -253,8 +253,7 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
     let window = (0..SLOTS).map(|step| first.plus(step));
     let last_live = window
         .clone()
-        .filter(|sequence| findings[sequence.address().index()] == Finding::Live)
-        .last()
+        .rfind(|sequence| findings[sequence.address().index()] == Finding::Live)
         .unwrap_or(Sequence::NONE);
 
     let mut slots = vec![None; SLOTS as usize].into_boxed_slice();

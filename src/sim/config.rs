@@ -168,6 +168,8 @@ pub struct Smpp {
     pub listen: SocketAddr,
     /// Over TLS.
     pub tls: Option<Tls>,
+    /// A serial line besides, as a pseudo-terminal.
+    pub pty: Option<Pty>,
     /// What stands in sc_interface_version.
     pub version: u8,
     /// How long a connection may be without a bind.
@@ -193,6 +195,7 @@ impl Default for Smpp {
         Self {
             listen: ANY_PORT,
             tls: None,
+            pty: None,
             version: VERSION_3_4,
             login_within: Duration::from_secs(10),
             idle: None,

@@ -13,7 +13,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::config::{Config, ConfigError, Tls};
+use super::config::{Config, ConfigError, Pty, Tls};
 use super::driver::Shared;
 use super::event::{Counts, Event, Protocol, Record};
 use super::fault::Fault;
@@ -48,6 +48,8 @@ pub struct Addresses {
     pub cimd2: Option<SocketAddr>,
     /// CIMD2 on a serial line: the device to open.
     pub cimd2_serial: Option<PathBuf>,
+    /// SMPP on a serial line: the device to open.
+    pub smpp_serial: Option<PathBuf>,
 }
 
 /// A running simulator. It stops when this is dropped; [`Simulator::stop`] waits until it has.
@@ -102,9 +104,16 @@ impl Simulator {
             let listener = Listener::bind(smpp.listen, smpp.tls.as_ref()).await?;
             simulator.addresses.smpp = Some(listener.address);
             let config = config.clone();
+            let pty = smpp.pty.clone();
             let begin = move |number| -> Box<dyn Session> {
                 Box::new(SmppSession::new(config.clone(), smpp.clone(), number))
             };
+            if let Some(pty) = pty {
+                let line = serial_line(&pty)?;
+                simulator.addresses.smpp_serial = Some(line.device().to_path_buf());
+                let serving = serve_serial(shared.clone(), line, Protocol::Smpp, begin.clone());
+                simulator.tasks.spawn(serving);
+            }
             let serving = listener.serve(shared.clone(), Protocol::Smpp, begin);
             simulator.tasks.spawn(serving);
         }
@@ -127,15 +136,10 @@ impl Simulator {
                 simulator.tasks.spawn(serving);
             }
             if let Some(pty) = &cimd2.pty {
-                let link = pty.link.as_deref();
-                let line = SerialEnd::make(link).map_err(|why| StartError::Place {
-                    what: "a pseudo-terminal".into(),
-                    why,
-                })?;
+                let line = serial_line(pty)?;
                 simulator.addresses.cimd2_serial = Some(line.device().to_path_buf());
-                simulator
-                    .tasks
-                    .spawn(serve_serial(shared.clone(), line, begin(true)));
+                let serving = serve_serial(shared.clone(), line, Protocol::Cimd2, begin(true));
+                simulator.tasks.spawn(serving);
             }
         }
         simulator
@@ -296,17 +300,25 @@ fn acceptor(tls: &Tls) -> Result<TlsAcceptor, StartError> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
+fn serial_line(pty: &Pty) -> Result<SerialEnd, StartError> {
+    SerialEnd::make(pty.link.as_deref()).map_err(|why| StartError::Place {
+        what: "a pseudo-terminal".into(),
+        why,
+    })
+}
+
 /// Serves a serial line, one session after the other, for as long as the simulator runs.
 async fn serve_serial(
     shared: Arc<Shared>,
     mut line: SerialEnd,
+    protocol: Protocol,
     begin: impl Fn(u64) -> Box<dyn Session>,
 ) {
     let peer = line.device().display().to_string();
     let serving = async {
         loop {
             shared
-                .serve(&mut line, Protocol::Cimd2, peer.clone(), &begin)
+                .serve(&mut line, protocol, peer.clone(), &begin)
                 .await;
             tokio::task::yield_now().await;
         }

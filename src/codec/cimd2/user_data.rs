@@ -139,7 +139,9 @@ fn octets(
         Coding::Gsm7 => {
             let fill = Fill::behind_header(header);
             let count = septets::likely_count(&octets, fill);
-            septets::unpack(&octets, count, fill).map(|septets| (Coding::Gsm7, septets))
+            septets::unpack(&octets, count, fill)
+                .map(|septets| (Coding::Gsm7, septets))
+                .map_err(|why| Malformed::new(0, "user data binary", why.to_string()))
         }
         Coding::Ucs2 if octets.len().is_multiple_of(2) => Ok((Coding::Ucs2, octets.into())),
         Coding::Ucs2 | Coding::Octets => Ok((Coding::Octets, octets.into())),
