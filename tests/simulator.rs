@@ -7,6 +7,8 @@ mod cimd2;
 mod cimd2_faults;
 #[path = "simulator/smpp.rs"]
 mod smpp;
+#[path = "simulator/smpp_deliveries.rs"]
+mod smpp_deliveries;
 #[path = "simulator/smpp_faults.rs"]
 mod smpp_faults;
 #[path = "simulator/support.rs"]

@@ -36,7 +36,8 @@ pub(crate) enum Line {
 
 impl Line {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Smpp, Self::SmppSerial, Self::Cimd2, Self::Cimd2Serial];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Smpp, Self::SmppSerial, Self::Cimd2, Self::Cimd2Serial];
 
     /// Whether it is SMPP.
     pub(crate) const fn is_smpp(self) -> bool {
