@@ -5,6 +5,7 @@
 
 mod demo;
 mod ring;
+mod sim;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -15,6 +16,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::demo::DemoError;
 use crate::ring::RingError;
+use crate::sim::StartError;
+use crate::sim::cli::SimError;
 
 /// How a command ended, as scripts and systemd see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,6 +62,9 @@ pub enum Failure {
     /// An exercise or a demonstration failed.
     #[error(transparent)]
     Demo(#[from] DemoError),
+    /// A simulation did not come about.
+    #[error(transparent)]
+    Sim(#[from] SimError),
     /// The output cannot be written.
     #[error("writing the output failed: {0}")]
     Output(#[from] io::Error),
@@ -69,13 +75,18 @@ impl Failure {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_)
+            | Self::Sim(SimError::Usage(_))
             | Self::Ring(
                 RingError::Twice { .. }
                 | RingError::TooManyRings { .. }
                 | RingError::NoSuchRing { .. },
             ) => Exit::Usage,
             Self::Demo(DemoError::Broken { .. }) => Exit::Down,
-            Self::Ring(_) | Self::Demo(_) | Self::Output(_) => Exit::Storage,
+            Self::Sim(SimError::Config(_) | SimError::Start(StartError::Config(_))) => {
+                Exit::Configuration
+            }
+            Self::Sim(SimError::Start(StartError::Place { .. })) => Exit::Down,
+            Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Output(_) => Exit::Storage,
         }
     }
 }
@@ -99,6 +110,9 @@ enum Command {
     /// Show what the parts of Sluice do, on this machine.
     #[command(subcommand)]
     Demo(demo::DemoCommand),
+    /// Counterparts to test against.
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
 }
 
 /// Runs the command that the arguments name, the program's own name first among them.
@@ -123,6 +137,7 @@ pub fn run(
     let done = match sluice.command {
         Command::Ring(command) => ring::run(command, out),
         Command::Demo(command) => demo::run(command, out),
+        Command::Sim(command) => sim::run(command),
     };
     match done {
         // Whoever read the output has read enough.
