@@ -5,6 +5,8 @@
 mod cimd2;
 #[path = "simulator/cimd2_faults.rs"]
 mod cimd2_faults;
+#[path = "simulator/program.rs"]
+mod program;
 #[path = "simulator/smpp.rs"]
 mod smpp;
 #[path = "simulator/smpp_deliveries.rs"]
