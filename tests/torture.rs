@@ -101,7 +101,6 @@ fn the_check_notices_what_must_not_be() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rings");
     let program = program(folder.path());
-    // Held back, so that messages wait in the rings when the kill comes.
     let remains = prey::hunt(&program, &file, 1, 5, Duration::from_millis(300)).unwrap();
     let checked = |lines: &[String], prepare: &dyn Fn()| {
         prepare();

@@ -75,6 +75,14 @@ impl RingFile {
                 path: path.to_owned(),
             });
         }
+        if path
+            .parent()
+            .is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        {
+            return Err(RingError::NoFolder {
+                path: path.to_owned(),
+            });
+        }
         check_names(path, &[], names)?;
         let making = beside(path, "new");
         let made = format::make(&making, names).map_err(|why| match why {
