@@ -36,7 +36,8 @@ pub(crate) enum Line {
 
 impl Line {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Smpp, Self::SmppSerial, Self::Cimd2, Self::Cimd2Serial];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Smpp, Self::SmppSerial, Self::Cimd2, Self::Cimd2Serial];
 
     /// Whether it is SMPP.
     pub(crate) const fn is_smpp(self) -> bool {
@@ -173,12 +174,12 @@ impl World {
     }
 
     /// A lane that is logged in and does not wait long for anything.
-    pub(crate) async fn hurried(line: Line) -> Self {
+    pub(crate) async fn hurried(line: Line, in_doubt: InDoubt) -> Self {
         let again = "[centre]\ndeliver_again_after = '100ms'\n";
         let simulator = simulator(line, again).await;
         let endpoint = line.endpoint(&simulator);
         let session = line.session("secret", true);
-        let world = Self::assemble(simulator, endpoint, session, InDoubt::Resend);
+        let world = Self::assemble(simulator, endpoint, session, in_doubt);
         within(world.until(|status| status.state().phase == Phase::Up)).await;
         world
     }
@@ -329,7 +330,7 @@ impl World {
     }
 
     /// The simulator saw the rule kept.
-    pub(crate) async fn no_breach(&self) {
+    pub(crate) fn no_breach(&self) {
         assert_eq!(self.simulator.breaches(), Vec::<String>::new());
     }
 }
