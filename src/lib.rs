@@ -23,5 +23,6 @@ pub mod lane;
 pub mod message;
 pub mod private;
 pub mod ring;
+pub mod sim;
 pub mod smsc;
 pub mod text;

@@ -1,4 +1,4 @@
-//! SMPP: the codec against the specification and against another implementation.
+//! SMPP: the codec against the specification and against another implementation; the session against every event.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -7,8 +7,11 @@ mod smpp {
     mod arrivals;
     mod chaos;
     mod golden;
+    mod line;
     mod malformed;
     mod oracle;
+    mod random;
+    mod receipts;
     mod session;
     mod support;
     mod table;

@@ -8,7 +8,8 @@ use sluice::codec::smpp::{CommandId, Empty, IdResp, Pdu, PduView, Status};
 use sluice::message::{Body, Coding, DeliveryKey, ShortMessage, UserDataHeader};
 use sluice::smsc::session::{Answer, Pause, Recognition, Retry, Session as _, SubmitAnswer};
 
-use super::support::{BindResponse, Line, accepted, config, deliver, frame, hello, octets};
+use super::line::{BindResponse, Line, accepted, config, deliver, hello};
+use super::support::{frame, octets};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -295,6 +296,29 @@ fn a_peer_that_stops_answering_is_left_and_the_message_is_in_doubt() {
     // A late answer is nobody's.
     line.receive_pdu(&accepted("A1"), Status::OK, 2);
     assert!(line.said().is_empty());
+}
+
+#[test]
+fn g2_a_delivery_is_accepted_only_once_it_is_stored() {
+    let mut line = Line::bound(config());
+    line.receive_pdu(&Pdu::DeliverSm(deliver(b"one")), Status::OK, 1);
+    line.receive_pdu(&Pdu::DeliverSm(deliver(b"two")), Status::OK, 2);
+    line.pass(SECOND * 9);
+    assert_eq!(line.said(), ["delivered 1"], "however long it takes");
+    line.answer(Answer::Stored);
+    assert_eq!(line.said(), ["> deliver_sm_resp 1 ROK", "delivered 1"]);
+    line.answer(Answer::NotNow);
+    assert_eq!(line.said(), ["> deliver_sm_resp 2 RX_T_APPN"]);
+    // Nothing is answered on another connection.
+    line.receive_pdu(&Pdu::DeliverSm(deliver(b"three")), Status::OK, 3);
+    line.disconnect();
+    line.connect();
+    line.receive(&config().bind_response());
+    assert!(
+        line.said()
+            .iter()
+            .all(|said| !said.contains("deliver_sm_resp"))
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@ use sluice::codec::smpp::{
     BadLength, CommandId, Frame, Framer, MAX_FRAME, Pdu, PduView, Receipt, Status, TimeView, Tlvs,
 };
 
-use super::support::{frame, octets, pdu};
+use super::random::pdu;
+use super::support::{frame, octets};
 
 const GOOD: [u8; 16] = [0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0, 0, 0, 7];
 

@@ -17,7 +17,8 @@ use rusmpp::values::{
 use rusmpp::{Command, CommandStatus, Pdu as Theirs};
 use sluice::codec::smpp::{Message, MessageView, Pdu, PduView, Status};
 
-use super::support::{frame, message, pdu};
+use super::random::{message, pdu};
+use super::support::frame;
 
 fn config() -> ProptestConfig {
     ProptestConfig {

@@ -12,7 +12,8 @@ use sluice::smsc::session::{Answer, Event, Retry, Session as _, SubmitAnswer};
 use sluice::smsc::smpp::{BindKind, Config, Session};
 
 use super::chaos;
-use super::support::{BindResponse, Line, accepted, config, deliver, frame, hello, octets};
+use super::line::{BindResponse, Line, accepted, config, deliver, hello};
+use super::support::{frame, octets};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,7 +25,7 @@ proptest! {
     })]
 
     #[test]
-    fn whatever_happens_the_promises_hold(octets in prop::collection::vec(any::<u8>(), 0..2000)) {
+    fn g1_whatever_happens_one_operation_is_outstanding_each_way(octets in prop::collection::vec(any::<u8>(), 0..2000)) {
         chaos::run(&octets);
     }
 
@@ -155,7 +156,7 @@ fn the_line_is_probed_when_the_peer_is_silent_and_only_then() {
 }
 
 #[test]
-fn no_probe_goes_out_while_a_submit_is_unanswered() {
+fn g1_no_probe_goes_out_while_a_submit_is_unanswered() {
     let mut line = Line::bound(Config {
         submit_timeout: SECOND * 120,
         ..config()

@@ -9,7 +9,8 @@ use sluice::codec::smpp::{
 use sluice::smsc::session::{Answer, Session as _};
 use sluice::smsc::smpp::{BindKind, Config};
 
-use super::support::{BindResponse, Line, accepted, config, deliver, hello, octets};
+use super::line::{BindResponse, Line, accepted, config, deliver, hello};
+use super::support::octets;
 
 type Make = fn() -> Line;
 type Act = fn(&mut Line);

@@ -7,7 +7,8 @@ use crate::codec::smpp::{
 use crate::smsc::session::Down;
 
 use super::answers::{reason_of_bind, retry_of_bind};
-use super::config::{BindKind, Config, TlvUse, Version};
+use super::config::Config;
+use super::options::{BindKind, TlvUse, Version};
 
 impl BindKind {
     /// The command that logs in.

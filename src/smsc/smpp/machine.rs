@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use crate::clock::Moment;
-use crate::codec::smpp::{Framer, Message, Pdu};
-use crate::message::{Refused, ShortMessage};
+use crate::codec::smpp::{Empty, Framer, Message, Pdu};
+use crate::message::Refused;
 use crate::smsc::events::Events;
-use crate::smsc::session::{Answer, DeliveryTurn, Down, Event, Retry, SubmitAnswer, SubmitTurn};
+use crate::smsc::session::{Down, Event, Retry, SubmitAnswer, SubmitTurn};
 
-use super::bind::{self, Peer};
+use super::bind::Peer;
 use super::config::Config;
 use super::counters::Counters;
 use super::deliveries::Deliveries;
@@ -56,7 +54,7 @@ pub struct Session {
     pub(super) is_leaving: bool,
     /// Counts connections; a turn names its own.
     pub(super) connection: u64,
-    framer: Framer,
+    pub(super) framer: Framer,
     pub(super) requests: Requests,
     pub(super) submitting: Submitting,
     pub(super) deliveries: Deliveries,
@@ -108,7 +106,7 @@ impl Session {
 
     /// Whether what the peer sends is read. If not, its answers may lie unread, so no timer may end the connection for
     /// their absence.
-    fn is_reading(&self) -> bool {
+    pub(super) fn is_reading(&self) -> bool {
         self.is_open() && self.deliveries.have_room()
     }
 
@@ -136,11 +134,7 @@ impl Session {
         }
         if self.is_leaving {
             self.state = State::Unbinding;
-            self.ask(
-                now,
-                Request::Unbind,
-                &Pdu::Unbind(crate::codec::smpp::Empty),
-            );
+            self.ask(now, Request::Unbind, &Pdu::Unbind(Empty));
             return;
         }
         match std::mem::replace(&mut self.submitting, Submitting::Nobody) {
@@ -158,7 +152,7 @@ impl Session {
     }
 
     /// The peer lives.
-    fn heard(&mut self, now: Moment) {
+    pub(super) fn heard(&mut self, now: Moment) {
         let quiet = self.jitter.shorten(self.config.enquire_link_interval);
         self.timers.set(Timer::Probe, now + quiet);
         self.timers
@@ -166,7 +160,7 @@ impl Session {
     }
 
     /// Takes the frames that have come, as long as there is room for deliveries.
-    fn read(&mut self, now: Moment) {
+    pub(super) fn read(&mut self, now: Moment) {
         let mut took_one = false;
         while self.is_reading() {
             match self.framer.next_frame() {
@@ -216,7 +210,7 @@ impl Session {
         }));
     }
 
-    fn act_on(&mut self, now: Moment, timer: Timer) {
+    pub(super) fn act_on(&mut self, now: Moment, timer: Timer) {
         let written = humantime::format_duration;
         match timer {
             Timer::Response => {
@@ -255,11 +249,7 @@ impl Session {
             // While something is outstanding its own timer is the probe, and its answer starts this one again.
             Timer::Probe if self.requests.outstanding().is_some() => {}
             Timer::Probe if self.is_reading() => {
-                self.ask(
-                    now,
-                    Request::Probe,
-                    &Pdu::EnquireLink(crate::codec::smpp::Empty),
-                );
+                self.ask(now, Request::Probe, &Pdu::EnquireLink(Empty));
             }
             Timer::Probe => self
                 .timers
@@ -268,119 +258,13 @@ impl Session {
     }
 }
 
-impl crate::smsc::session::Session for Session {
-    fn handle_connected(&mut self, now: Moment) {
-        if self.is_open() {
-            self.end(Retry::Soon, "another connection was begun");
-        }
-        self.connection += 1;
-        self.is_leaving = false;
-        self.is_congested = false;
-        self.requests = Requests::new();
-        self.deliveries = Deliveries::new(self.config.max_waiting_deliveries);
-        self.outbox.clear();
-        self.peer = Peer::default();
-        self.state = State::Binding;
-        self.heard(now);
-        let request = Request::Bind(self.config.bind.command());
-        self.ask(now, request, &bind::write(&self.config));
-    }
-
-    fn handle_bytes(&mut self, now: Moment, bytes: &[u8]) {
-        if !self.is_open() || bytes.is_empty() {
-            return;
-        }
-        self.heard(now);
-        self.framer.push(bytes);
-        self.read(now);
-    }
-
-    fn handle_disconnected(&mut self, _now: Moment, reason: &str) {
-        if self.is_open() {
-            self.end(Retry::Soon, reason);
-        }
-        // Nobody is there to read them.
-        self.outbox.clear();
-    }
-
-    fn handle_timeout(&mut self, now: Moment) {
-        while let Some(timer) = self.timers.take_due(now) {
-            self.act_on(now, timer);
-        }
-    }
-
-    fn submit(
-        &mut self,
-        now: Moment,
-        turn: SubmitTurn,
-        message: &ShortMessage,
-        validity: Option<Duration>,
-    ) {
-        if turn.connection() == self.connection && matches!(self.submitting, Submitting::Offered) {
-            self.take_submit(now, message, validity);
-        }
-    }
-
-    fn answer(&mut self, now: Moment, turn: DeliveryTurn, answer: Answer) {
-        if turn.connection() != self.connection {
-            return;
-        }
-        if let Some(open) = self.deliveries.close(turn.number()) {
-            self.answer_delivery(&open, answer);
-            self.deliver_next();
-            // There is room for what was left unread.
-            self.read(now);
-        }
-    }
-
-    fn close(&mut self, now: Moment) {
-        if self.is_leaving {
-            return;
-        }
-        self.is_leaving = true;
-        match self.state {
-            State::Closed => self.end(Retry::Never, "closed before it was connected"),
-            State::Binding | State::Unbinding => {}
-            State::Bound => {
-                if matches!(self.submitting, Submitting::Waiting(_)) {
-                    self.submitting = Submitting::Nobody;
-                    self.events.push(Event::Answered(SubmitAnswer::NotSent));
-                }
-                self.go_on(now);
-            }
-        }
-    }
-
-    fn poll_transmit(&mut self) -> Option<Bytes> {
-        let (octets, request) = self.outbox.take()?;
-        if let Some(sequence) = request {
-            self.requests.went_out(sequence);
-        }
-        Some(octets)
-    }
-
-    fn poll_event(&mut self) -> Option<Event> {
-        self.events.take()
-    }
-
-    fn poll_timeout(&self) -> Option<Moment> {
-        self.timers.next()
-    }
-
-    fn wants_bytes(&self) -> bool {
-        self.is_reading()
-    }
-
-    fn is_up(&self) -> bool {
-        matches!(self.state, State::Bound | State::Unbinding)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
-    use crate::codec::smpp::{Frame, IdResp, Status};
-    use crate::message::{Body, Coding, PhoneNumber, UserDataHeader};
+    use crate::codec::smpp::{CommandId, Frame, IdResp, Status};
+    use crate::message::{Body, Coding, PhoneNumber, ShortMessage, UserDataHeader};
     use crate::smsc::session::Session as _;
 
     /// What is written next: its number.
@@ -399,7 +283,7 @@ mod tests {
         let now = Moment::START;
         session.handle_connected(now);
         assert_eq!(sequence(&mut session), 1);
-        let answer = |session: &mut Session, id: crate::codec::smpp::CommandId, sequence| {
+        let answer = |session: &mut Session, id: CommandId, sequence| {
             let mut octets = Vec::new();
             let body = Bytes::from_static(b"\0");
             let status = Status::OK;
@@ -412,11 +296,7 @@ mod tests {
             .put(&mut octets);
             session.handle_bytes(now, &octets);
         };
-        answer(
-            &mut session,
-            crate::codec::smpp::CommandId::BIND_TRANSCEIVER_RESP,
-            1,
-        );
+        answer(&mut session, CommandId::BIND_TRANSCEIVER_RESP, 1);
         // Two thousand million requests later.
         session.requests = Requests::starting_at(0x7FFF_FFFE);
         let number = PhoneNumber::new("358401234567").unwrap();

@@ -48,9 +48,11 @@ mod config;
 mod counters;
 mod deliver;
 mod deliveries;
+mod face;
 mod ids;
 mod jitter;
 mod machine;
+mod options;
 mod outbox;
 mod party;
 mod peer;
@@ -61,9 +63,10 @@ mod text;
 mod timers;
 
 pub use answers::{Class, Exceptions};
-pub use config::{
-    BindKind, ConcatForm, Config, ExtraTlv, Numbering, Oversize, State, TlvUse, Unmappable, Version,
-};
+pub use config::Config;
 pub use counters::Counters;
 pub use ids::{IdForm, IdRules};
 pub use machine::Session;
+pub use options::{
+    BindKind, ConcatForm, ExtraTlv, Numbering, Oversize, State, TlvUse, Unmappable, Version,
+};

@@ -7,7 +7,8 @@ use crate::message::{
     CarrierAddress, MAX_CARRIER_ADDRESS, Party, PhoneNumber, Refused, SenderName, ShortCode,
 };
 
-use super::config::{Config, Numbering};
+use super::config::Config;
+use super::options::Numbering;
 
 /// Type of number (5.2.5): international.
 const INTERNATIONAL: u8 = 1;

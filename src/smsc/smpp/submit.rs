@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::codec::smpp::{COctets, ESM_UDHI, Message, ShortText, Tag, Time, TlvList};
 use crate::message::{Priority, Refused, ReportWish, ShortMessage};
 
-use super::config::{ConcatForm, Config, Oversize};
+use super::config::Config;
+use super::options::{ConcatForm, Oversize};
 use super::party::{self, Role};
 use super::text;
 

@@ -10,7 +10,8 @@ use crate::message::{Body, Coding, MAX_CHARACTERS, Refused, UserDataHeader};
 use crate::text::septets::{self, Fill};
 use crate::text::{gsm, room_behind, ucs2};
 
-use super::config::{Config, Unmappable};
+use super::config::Config;
+use super::options::Unmappable;
 
 /// A received text.
 pub(super) struct Incoming {
