@@ -110,4 +110,9 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn no_order_of_events_breaks_what_is_promised(octets in prop::collection::vec(any::<u8>(), 0..400)) {
+        super::chaos::run(&octets);
+    }
 }
