@@ -103,18 +103,24 @@ impl Simulator {
         if let Some(smpp) = config.smpp.clone() {
             let listener = Listener::bind(smpp.listen, smpp.tls.as_ref()).await?;
             simulator.addresses.smpp = Some(listener.address);
-            let config = config.clone();
-            let pty = smpp.pty.clone();
-            let begin = move |number| -> Box<dyn Session> {
-                Box::new(SmppSession::new(config.clone(), smpp.clone(), number))
+            let begin = |serial: bool| {
+                let (config, smpp) = (config.clone(), smpp.clone());
+                move |number| -> Box<dyn Session> {
+                    Box::new(SmppSession::new(
+                        config.clone(),
+                        smpp.clone(),
+                        number,
+                        serial,
+                    ))
+                }
             };
-            if let Some(pty) = pty {
-                let line = serial_line(&pty)?;
+            if let Some(pty) = &smpp.pty {
+                let line = serial_line(pty)?;
                 simulator.addresses.smpp_serial = Some(line.device().to_path_buf());
-                let serving = serve_serial(shared.clone(), line, Protocol::Smpp, begin.clone());
+                let serving = serve_serial(shared.clone(), line, Protocol::Smpp, begin(true));
                 simulator.tasks.spawn(serving);
             }
-            let serving = listener.serve(shared.clone(), Protocol::Smpp, begin);
+            let serving = listener.serve(shared.clone(), Protocol::Smpp, begin(false));
             simulator.tasks.spawn(serving);
         }
         if let Some(cimd2) = config.cimd2.clone() {

@@ -60,6 +60,11 @@ impl Outlet {
         self.release(bytes, manner, None, false);
     }
 
+    /// Writes at once, and has the event recorded when it leaves.
+    pub(super) fn write_told(&mut self, bytes: Bytes, manner: Manner, event: Option<Event>) {
+        self.release(bytes, manner, event, false);
+    }
+
     /// Writes the answer to a request, now or later.
     pub(super) fn answer(
         &mut self,

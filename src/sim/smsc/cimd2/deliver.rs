@@ -79,7 +79,7 @@ impl Cimd2Session {
                 return;
             }
         };
-        network.record(now, self.number, || {
+        let event = network.is_observed().then(|| {
             let number = self.next.get().into();
             delivery_event(number, &waiting, |report| {
                 format!("{}/{}", report.destination.text(), stamp(report.stamp))
@@ -94,7 +94,7 @@ impl Cimd2Session {
             duplicate: play.duplicate,
             waiting,
         };
-        self.ask(now, octets, request.response(), what, &play);
+        self.ask(now, octets, request.response(), what, &play, event);
     }
 
     pub(super) fn response(&mut self, now: Now, network: &mut Network, packet: &Packet) {

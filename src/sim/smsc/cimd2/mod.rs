@@ -210,7 +210,14 @@ impl Cimd2Session {
         if play.unknown_operation {
             let mut out = Vec::new();
             Writer::begin(&mut out, NO_OPERATION, self.next).end();
-            self.ask(now, out.into(), None, Asked::Nothing, &Play::default());
+            self.ask(
+                now,
+                out.into(),
+                None,
+                Asked::Nothing,
+                &Play::default(),
+                None,
+            );
         }
         if let Some(wait) = play.freeze {
             self.outlet.freeze(now.moment + wait);
@@ -223,7 +230,7 @@ impl Cimd2Session {
     fn send_logout(&mut self, now: Now) {
         let logout = Plain::LOGOUT.to_bytes(self.next);
         let response = Operation::LOGOUT.response();
-        self.ask(now, logout, response, Asked::Logout, &Play::default());
+        self.ask(now, logout, response, Asked::Logout, &Play::default(), None);
     }
 
     /// Sends a request of ours, which has the next number.
@@ -234,6 +241,7 @@ impl Cimd2Session {
         response: Option<Operation>,
         what: Asked,
         play: &Play,
+        event: Option<Event>,
     ) {
         let sent = if play.wrong_checksum {
             spoiled(&octets)
@@ -241,7 +249,8 @@ impl Cimd2Session {
             octets.clone()
         };
         // Some clients take a segment for a packet.
-        self.outlet.write(sent, play.manner_or(Manner::Alone));
+        self.outlet
+            .write_told(sent, play.manner_or(Manner::Alone), event);
         self.awaited.push_back(Awaited {
             number: self.next,
             response,
@@ -365,7 +374,7 @@ impl Session for Cimd2Session {
             self.probed = now.moment;
             let alive = Plain::ALIVE.to_bytes(self.next);
             let response = Operation::ALIVE.response();
-            self.ask(now, alive, response, Asked::Alive, &Play::default());
+            self.ask(now, alive, response, Asked::Alive, &Play::default(), None);
         }
         self.work(now, network);
     }

@@ -83,15 +83,16 @@ impl SmppSession {
         if play.malformed {
             octets = cut_short(&octets);
         }
-        network.record(now, self.number, || {
-            delivery_event(sequence, &waiting, |report| report.id.to_string())
-        });
+        let event = network
+            .is_observed()
+            .then(|| delivery_event(sequence, &waiting, |report| report.id.to_string()));
         let counts = network.counts_mut();
         match point {
             Point::Report => counts.reports += 1,
             _ => counts.deliveries += 1,
         }
-        self.outlet.write(octets, play.manner_or(Manner::Whole));
+        self.outlet
+            .write_told(octets, play.manner_or(Manner::Whole), event);
         self.expect(
             now,
             sequence,

@@ -73,6 +73,8 @@ pub(in crate::sim) struct SmppSession {
     config: Arc<Config>,
     settings: Smpp,
     number: u64,
+    /// Whether the line is a serial one: no connection marks a session's begin and end.
+    serial: bool,
     framer: Framer,
     outlet: Outlet,
     state: State,
@@ -86,11 +88,17 @@ pub(in crate::sim) struct SmppSession {
 }
 
 impl SmppSession {
-    pub(in crate::sim) fn new(config: Arc<Config>, settings: Smpp, number: u64) -> Self {
+    pub(in crate::sim) fn new(
+        config: Arc<Config>,
+        settings: Smpp,
+        number: u64,
+        serial: bool,
+    ) -> Self {
         Self {
             config,
             settings,
             number,
+            serial,
             framer: Framer::new(MAX_FRAME),
             outlet: Outlet::default(),
             state: State::Open,
@@ -131,6 +139,21 @@ impl SmppSession {
             }
         }
         self.pump(now, network);
+    }
+
+    /// Back to how a connection begins; letters that are unanswered go back, in their order.
+    fn reset(&mut self, network: &mut Network) {
+        if let State::Bound(bound) = self.state {
+            network.logout(self.number, bound.account);
+            for awaited in self.awaited.drain(..).rev() {
+                if let Asked::Letter { waiting, .. } = awaited.what {
+                    network.give_back(bound.account, waiting);
+                }
+            }
+        }
+        self.state = State::Open;
+        self.awaited.clear();
+        self.next_sequence = 1;
     }
 
     /// What a fault does to the line and to our own numbers, before anything else.
@@ -326,15 +349,7 @@ impl Session for SmppSession {
     }
 
     fn handle_disconnected(&mut self, now: Now, network: &mut Network, why: &str) {
-        if let State::Bound(bound) = self.state {
-            network.logout(self.number, bound.account);
-            for awaited in self.awaited.drain(..).rev() {
-                if let Asked::Letter { waiting, .. } = awaited.what {
-                    network.give_back(bound.account, waiting);
-                }
-            }
-        }
-        self.state = State::Open;
+        self.reset(network);
         network.record(now, self.number, || Event::End { why: why.into() });
     }
 

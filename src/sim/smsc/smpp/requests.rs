@@ -68,7 +68,7 @@ impl SmppSession {
         {
             self.pump(now, network);
         }
-        let refused_bind = point == Point::Login && outcome.is_err();
+        let refused_bind = point == Point::Login && matches!(self.state, State::Open);
         let (outcome, id) = match outcome {
             Ok((pdu, id)) => (Ok(pdu), id),
             Err(status) => (Err(status), None),
@@ -220,7 +220,11 @@ impl SmppSession {
         bind: &BindView<'_>,
     ) -> Outcome {
         if let State::Bound(_) = self.state {
-            return Err(Status::ALREADY_BOUND);
+            if !self.serial {
+                return Err(Status::ALREADY_BOUND);
+            }
+            // On a serial line nothing else tells that the session before has ended.
+            self.reset(network);
         }
         let password = String::from_utf8_lossy(bind.password);
         let account =
