@@ -42,7 +42,7 @@ async fn g1_g12_g15_messages_and_reports_go_both_ways_one_at_a_time() {
                 .phone_sends(PHONE, "17000", &format!("from the phone {number}"));
             expected.push(text);
         }
-        world.all_processed().await;
+        within(world.all_processed()).await;
         world.taken(60).await;
         let received: Vec<String> = world
             .simulator
@@ -124,7 +124,7 @@ async fn a_throttled_lane_pauses_and_keeps_the_order() {
                 .offer(message(&expected[number - 1], ReportWish::None))
                 .await;
         }
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let received: Vec<String> = world
             .simulator
             .received()
@@ -161,7 +161,7 @@ async fn a_message_whose_answer_was_lost_goes_by_the_lanes_policy() {
                 within(world.until(|status| status.state().held == Some(2))).await;
                 world.orders.send(Order::ResendHeld).await.unwrap();
             }
-            world.all_processed().await;
+            within(world.all_processed()).await;
             let received: Vec<String> = world
                 .simulator
                 .received()
@@ -193,7 +193,7 @@ async fn g8_a_full_ring_makes_the_smsc_keep_its_messages() {
         assert_eq!(world.mo.look(|array| array.room()), 0, "{line:?}");
         // The lane still submits while a delivery waits for room.
         world.offer(message("meanwhile", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let mut texts = Vec::new();
         while texts.len() < 260 {
             within(world.something_to_take()).await;
@@ -213,11 +213,11 @@ async fn a_session_that_the_smsc_ends_comes_back() {
     over_every_line(|line| async move {
         let mut world = World::start(line).await;
         world.offer(message("before", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         world.simulator.logout_all();
         within(world.until(|status| status.state().phase == Phase::Waiting)).await;
         world.offer(message("after", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let received: Vec<String> = world
             .simulator
             .received()
@@ -265,7 +265,7 @@ async fn an_order_to_close_logs_out() {
     over_every_line(|line| async move {
         let mut world = World::start(line).await;
         world.offer(message("last words", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let mut events = world.simulator.events();
         world.orders.send(Order::Close).await.unwrap();
         within(world.until(|status| status.state().phase == Phase::Closed)).await;

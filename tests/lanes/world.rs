@@ -269,12 +269,9 @@ impl World {
     /// Waits until all offered messages were answered.
     pub(crate) async fn all_processed(&self) {
         let mut changes = self.mt.changes();
-        within(async {
-            while self.mt.look(|array| array.marks().processed.up_to()) < self.offered {
-                changes.changed().await.expect("the ring is there");
-            }
-        })
-        .await;
+        while self.mt.look(|array| array.marks().processed.up_to()) < self.offered {
+            changes.changed().await.expect("the ring is there");
+        }
     }
 
     /// Waits until so many items were taken from the SMSC.
