@@ -118,12 +118,15 @@ impl Session {
     fn login_answered(&mut self, now: Moment, packet: &Packet) {
         let Some(failure) = packet.failure() else {
             self.state = State::Up;
-            // The login has reset the SMSC's numbers; nothing before it counts.
-            self.peer = PeerNumbers::new();
+            // The login has reset the SMSC's numbers; nothing before it counts, but for deliveries that overtook it.
+            if self.deliveries.held_octets() == 0 {
+                self.peer = PeerNumbers::new();
+            }
             self.stay_alive(now);
             // The SMSC says nothing of itself that means anything: the greeting stands outside of packets.
             let peer = String::new();
             self.events.push(Event::Up { peer });
+            self.deliver_next(now);
             self.is_poll_due = self.config.delivery_request_interval.is_some();
             return self.go_on(now);
         };
@@ -239,6 +242,12 @@ impl Session {
             Operation::DELIVER | Operation::DELIVER_STATUS_REPORT if self.is_up() => {
                 self.deliveries.push(packet);
                 self.deliver_next(now);
+            }
+            // It overtook the answer to our login. Refused, an SMSC may drop it for good; so it waits for the login.
+            Operation::DELIVER | Operation::DELIVER_STATUS_REPORT
+                if self.state == State::LoggingIn =>
+            {
+                self.deliveries.push(packet);
             }
             // Before the login, or of the other side.
             known if known.name().is_some() => {
