@@ -784,3 +784,15 @@ fn p_no_text_and_no_number_is_in_any_note_or_reason() {
     }
     assert!(!format!("{:?}", line.session).contains("secret"));
 }
+
+#[test]
+fn what_came_before_the_login_is_forgotten_with_it() {
+    let mut line = Line::logging_in(config());
+    line.receive(&delivery(0, "Hi"));
+    assert_eq!(last_sent(&line), "70:000·900:1");
+    line.receive("51:001");
+    line.receive(&delivery(0, "Hi"));
+    assert_eq!(line.deliveries.len(), 1);
+    line.answer(Answer::Stored);
+    assert_eq!(last_sent(&line), "70:000");
+}
