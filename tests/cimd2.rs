@@ -3,8 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod cimd2 {
+    mod chaos;
     mod damage;
     mod golden;
     mod property;
+    mod session;
+    mod support;
+    mod table;
     mod vectors;
 }

@@ -90,8 +90,10 @@ fn play(array: &mut Array, model: &mut Model, step: &Step) {
         }
         Step::ConfirmedUpTo(ahead) => {
             let number = first + ahead;
-            if (1..=number).all(|number| model.retrieved.contains(&number)) {
-                array.confirm_up_to(Sequence::new(number)).unwrap();
+            let done = array.confirm_up_to(Sequence::new(number));
+            let held = (1..=number).all(|number| model.retrieved.contains(&number));
+            assert_eq!(done.is_ok(), held);
+            if held {
                 model.sent.extend(1..=number);
                 model.confirmed.extend(1..=number);
             }
@@ -231,4 +233,22 @@ fn a_far_end_that_lies_changes_nothing() {
         Err(Misstep::Beyond { .. })
     ));
     assert!(mirror.take(Sequence::new(u64::MAX), parcel("x")).is_err());
+}
+
+#[test]
+fn a_far_end_that_speaks_of_all_up_to_beyond_a_gap_changes_nothing() {
+    let mut mirror = Array::new(Side::Mirror, Epoch::new(7).unwrap());
+    for number in [1, 2, 4] {
+        let sequence = Sequence::new(number);
+        mirror.take(sequence, parcel("x")).unwrap();
+        mirror.stored(sequence);
+    }
+    let before = *mirror.marks();
+    let beyond = Sequence::new(4);
+    for refused in [mirror.confirm_up_to(beyond), mirror.process_up_to(beyond)] {
+        assert!(matches!(refused, Err(Misstep::NotHeld { .. })));
+    }
+    assert_eq!(*mirror.marks(), before);
+    mirror.process_up_to(Sequence::new(2)).unwrap();
+    assert_eq!(mirror.marks().processed.up_to().get(), 2);
 }

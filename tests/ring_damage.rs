@@ -12,6 +12,7 @@ use sluice::ring::page::{self, Found, Header, PAGE, Place, State};
 use sluice::ring::storage::MemoryStorage;
 use sluice::ring::{Array, Full, Misstep, Ring, RingFile, StoreError};
 use support::chance::{Chance, from_environment};
+use support::keys::keyed;
 use support::messages::{parcel, ring_name};
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -413,4 +414,63 @@ fn numbers_beyond_any_life_still_work_and_lap() {
             );
         }
     });
+}
+
+#[test]
+fn the_key_of_a_wiped_message_is_forgotten_so_its_repetition_is_stored() {
+    let storage = Arc::new(MemoryStorage::default());
+    sluice::ring::format(storage.as_ref(), &[ring_name(Side::Origin)], &mut || 44).unwrap();
+    let opened = RingFile::open_on(Path::new("(test)"), storage.clone(), None).unwrap();
+    let ring = opened.file.rings().remove(0);
+    let before = runtime().block_on(async {
+        for number in 1..=300 {
+            let sequence = ring.append(keyed("stored", 1)).await.unwrap();
+            assert_eq!(sequence.get(), number);
+            ring.process(sequence).unwrap();
+        }
+        ring.flush().await.unwrap();
+        let before = storage.to_vec();
+        let batch = vec![keyed("torn away", 2), keyed("arrived", 3)];
+        ring.append_all(batch).await.unwrap();
+        before
+    });
+    // Of a batch of two the power let only the second slot through; nobody was told of either.
+    let mut octets = before;
+    let offset = page::slot_offset(0, Sequence::new(302).address()) as usize;
+    octets[offset..offset + PAGE].copy_from_slice(&storage.to_vec()[offset..offset + PAGE]);
+    let (opened, ring) = open_octets(octets);
+    assert_eq!(opened.rings[0].remarks.len(), 1, "it is wiped");
+    let keys: Vec<u8> = ring.look(|array| array.recent_keys().map(|key| key.0[0]).collect());
+    assert!(!keys.contains(&3), "the SMSC will bring it again");
+    assert_eq!(keys.iter().filter(|&&key| key == 1).count(), 254);
+}
+
+#[test]
+fn what_a_fence_found_at_opening_was_judged_from_is_not_written_over() {
+    let storage = MemoryStorage::default();
+    sluice::ring::format(&storage, &[ring_name(Side::Origin)], &mut || 44).unwrap();
+    let place = Place {
+        ring: 0,
+        epoch: Epoch::new(44).unwrap(),
+    };
+    let mut state = State {
+        number: 5,
+        clean: false,
+        fence: None,
+        marks: sluice::ring::Marks::default(),
+    };
+    state.marks.retrieved.raise(Sequence::new(3));
+    let mut octets = storage.to_vec();
+    let offset = page::state_offset(0, state.number) as usize;
+    octets[offset..offset + PAGE].copy_from_slice(&state.encode(place));
+    let storage = Arc::new(MemoryStorage::new(octets));
+    let opened = RingFile::open_on(Path::new("(test)"), storage.clone(), None).unwrap();
+    assert!(opened.rings[0].fence.is_some());
+    let ring = opened.file.rings().remove(0);
+    runtime().block_on(ring.flush()).unwrap();
+    let now = storage.to_vec();
+    let kept = State::decode(&now[offset..offset + PAGE], place);
+    assert_eq!(kept, Ok(state), "the next state goes to the other page");
+    let (opened, _) = open_octets(now);
+    assert!(opened.rings[0].fence.is_some());
 }

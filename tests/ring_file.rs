@@ -5,10 +5,12 @@ mod support;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use sluice::codec::checksum::seal;
 use sluice::lane::{Address, RingName, SLOTS, Sequence};
 use sluice::ring::page::{self, PAGE};
+use sluice::ring::storage::MemoryStorage;
 use sluice::ring::{Array, RingError, RingFile, StoreError};
 use support::gate::{Gate, gated, reopened};
 use support::messages::{parcel, text, wait};
@@ -386,4 +388,72 @@ mod growing {
         assert_eq!(ring.look(Array::accepted), Sequence::new(100 * SLOTS));
         assert!(ring.look(Array::is_idle));
     }
+}
+
+/// Sets octets of both copies of the directory as a cut while rings were added would leave them.
+fn grown_and_cut(keep_in_first: &[u16], keep_in_second: &[u16]) -> Vec<u8> {
+    let names: Vec<RingName> = (0..6)
+        .map(|n| name(&format!("oslo/{n}:mo:origin")))
+        .collect();
+    let storage = Arc::new(MemoryStorage::default());
+    let mut number = 0;
+    let mut random = || {
+        number += 1;
+        number
+    };
+    sluice::ring::format(storage.as_ref(), &names[..3], &mut random).unwrap();
+    let opened = RingFile::open_on(Path::new("(grown)"), storage.clone(), None).unwrap();
+    opened.file.add(&names[3..]).unwrap();
+    let mut octets = storage.to_vec();
+    for (copy, keep) in [(0, keep_in_first), (1, keep_in_second)] {
+        for ring in 3..6 {
+            if !keep.contains(&ring) {
+                let start = page::entry_offset(copy, ring) as usize;
+                octets[start..start + page::ENTRY].fill(0);
+            }
+        }
+    }
+    octets
+}
+
+#[test]
+fn a_cut_while_rings_are_added_leaves_a_file_that_opens() {
+    for first in [&[][..], &[3], &[4], &[5], &[3, 5], &[4, 5], &[3, 4, 5]] {
+        for second in [&[][..], &[3], &[4], &[5], &[3, 5]] {
+            if !second.is_empty() && first.len() < 3 {
+                // The second copy is begun when the first is durable.
+                continue;
+            }
+            let storage = Arc::new(MemoryStorage::new(grown_and_cut(first, second)));
+            let path = Path::new("(grown)");
+            let opened = RingFile::open_on(path, storage.clone(), None)
+                .unwrap_or_else(|why| panic!("{first:?}, {second:?}: {why}"));
+            let count = opened.rings.len();
+            assert!(count >= 3);
+            let again: RingName = name("oslo/again:mo:origin");
+            opened.file.add(std::slice::from_ref(&again)).unwrap();
+            drop(opened);
+            let opened = RingFile::open_on(path, storage, None).unwrap();
+            assert_eq!(opened.rings.len(), count + 1, "{first:?}, {second:?}");
+            assert!(opened.healed.is_empty());
+            assert!(opened.file.ring(&again).is_some());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_somebody_else_is_making_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rings");
+    let making = folder.path().join("rings.new");
+    std::fs::write(&making, "half made").unwrap();
+    let other = std::fs::File::open(&making).unwrap();
+    other.lock().unwrap();
+    let refused = RingFile::create(&path, &[name("oslo/a:mo:origin")]);
+    assert!(matches!(refused, Err(RingError::InUse { .. })));
+    assert_eq!(std::fs::read(&making).unwrap(), b"half made");
+    // Who made it went away: what is left of it is made anew.
+    drop(other);
+    RingFile::create(&path, &[name("oslo/a:mo:origin")]).unwrap();
+    assert!(!making.exists());
 }

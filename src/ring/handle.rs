@@ -1,6 +1,7 @@
 //! What a lane holds of a ring: transitions that are recorded, and messages that are durable when the call returns.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -55,9 +56,8 @@ struct Body {
     fence: Option<Fence>,
     next_state: u64,
     clean: bool,
-    /// Whether marks changed since they last went to the file.
-    dirty: bool,
-    last_change: Moment,
+    /// Since when something waits that did not go to the file yet.
+    waits_since: Option<Moment>,
     outcomes: Box<[Option<(Sequence, Outcome)>]>,
 }
 
@@ -91,8 +91,7 @@ impl Shared {
                 fence: parts.fence,
                 next_state: parts.next_state,
                 clean: false,
-                dirty: false,
-                last_change: Moment::START,
+                waits_since: None,
                 outcomes: parts.outcomes,
             }),
             storage,
@@ -121,7 +120,7 @@ impl Shared {
         let mut body = self.body();
         let state = body.state();
         body.next_state += 1;
-        body.dirty = false;
+        body.waits_since = None;
         (state.number, state.encode(self.place))
     }
 
@@ -147,25 +146,18 @@ impl Shared {
     }
 
     fn touch(&self, body: &mut Body) {
-        body.last_change = self.clock.now();
-        if !body.dirty {
-            body.dirty = true;
+        if body.waits_since.is_none() {
+            body.waits_since = Some(self.clock.now());
             self.unwritten.notify_one();
         }
     }
 
-    /// Whether marks have been waiting for the file since that moment or longer.
-    pub(super) fn waits_since(&self, moment: Moment) -> Waits {
+    /// For how long something has been waiting to be written, if anything is. On a fenced ring nothing waits: its area
+    /// stays as it was when the fence was made.
+    pub(super) fn waits_for(&self) -> Option<Duration> {
         let body = self.body();
-        match body.dirty {
-            false => Waits::Nothing,
-            true if body.last_change <= moment => Waits::LongEnough,
-            true => Waits::NotYet,
-        }
-    }
-
-    pub(super) fn now(&self) -> Moment {
-        self.clock.now()
+        let since = body.waits_since.filter(|_| body.fence.is_none())?;
+        Some(self.clock.now() - since)
     }
 
     fn record_live(&self, body: &Body) {
@@ -175,14 +167,6 @@ impl Shared {
             tracing::warn!(ring = %self.name, %why, "the live record could not be written; after a kill marks may be behind");
         }
     }
-}
-
-/// Whether a ring's marks wait to be written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Waits {
-    Nothing,
-    NotYet,
-    LongEnough,
 }
 
 impl Body {
@@ -231,11 +215,13 @@ impl Ring {
     /// Returns when there is room for a message, or the ring has stopped working.
     pub async fn room(&self) {
         let mut changes = self.changes();
-        while self.fence().is_none()
-            && self.committer.failure().is_none()
-            && self.look(Array::room) == 0
-        {
-            if changes.changed().await.is_err() {
+        let mut failing = self.committer.failing();
+        while self.fence().is_none() && !*failing.borrow() && self.look(Array::room) == 0 {
+            let gone = tokio::select! {
+                changed = changes.changed() => changed.is_err(),
+                failed = failing.changed() => failed.is_err(),
+            };
+            if gone {
                 return;
             }
         }
@@ -352,8 +338,10 @@ impl Ring {
             })
             .collect();
         let submitted = self.committer.submit(writes)?;
-        // Should all go away that wait, the idle flush takes the queue along.
-        self.shared.touch(body);
+        // What had waited rides along. Should all go away that wait for it, the idle flush takes the queue along.
+        if body.waits_since.replace(self.shared.clock.now()).is_none() {
+            self.shared.unwritten.notify_one();
+        }
         Ok(submitted)
     }
 
@@ -446,6 +434,7 @@ impl Ring {
 
     /// Mirror of the MT direction: makes the mark *offered* durable before the SMSC sees the message.
     pub async fn offer(&self, sequence: Sequence) -> Result<(), StoreError> {
+        self.shared.body().open()?;
         self.change(|array| array.offer(sequence))?;
         self.flush().await
     }

@@ -19,6 +19,7 @@ mod file;
 mod format;
 mod handle;
 pub mod inspect;
+mod lock;
 mod marks;
 mod outcome;
 pub mod page;

@@ -331,19 +331,21 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
         evidence.epoch,
         marks,
         slots,
-        keys(evidence),
+        keys(evidence, marks.retrieved.highest()),
         damaged,
     );
     recovered
 }
 
-fn keys(evidence: &Evidence) -> Box<[DeliveryKey]> {
+/// The keys of messages that were stored. One that is wiped was not: its source will bring it again, and must not hear
+/// that it is here.
+fn keys(evidence: &Evidence, last: Sequence) -> Box<[DeliveryKey]> {
     evidence
         .slots
         .iter()
         .map(|found| match found {
-            Found::Slot(slot) => slot.parcel.key,
-            Found::Empty | Found::Broken(_) => DeliveryKey::NONE,
+            Found::Slot(slot) if slot.sequence <= last => slot.parcel.key,
+            Found::Slot(_) | Found::Empty | Found::Broken(_) => DeliveryKey::NONE,
         })
         .collect()
 }

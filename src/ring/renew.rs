@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::error::RingError;
 use super::format::{beside, entry, random, sync_directory};
+use super::lock;
 use super::marks::Marks;
 use super::page::{
     Entry, Header, PAGE, Place, State, area_offset, encode_slot, entry_offset, file_length,
@@ -89,17 +90,7 @@ impl Storage for Padded {
 pub fn renew(path: &Path, named: &[RingName]) -> Result<Renewal, RingError> {
     let io = |doing: &'static str| move |why| RingError::io(path, doing, why);
     let file = File::open(path).map_err(io("opening"))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
-            return Err(RingError::InUse {
-                path: path.to_owned(),
-            });
-        }
-        Err(std::fs::TryLockError::Error(why)) => {
-            return Err(RingError::io(path, "locking", why));
-        }
-    }
+    lock::hold(&file, path)?;
     // The lock lasts until the new file is in place.
     let locked = file.try_clone().map_err(io("opening"))?;
     let storage = FileStorage::new(file, path);

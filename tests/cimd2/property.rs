@@ -110,4 +110,17 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn no_order_of_events_breaks_what_is_promised(octets in prop::collection::vec(any::<u8>(), 0..400)) {
+        super::chaos::run(&octets);
+    }
+}
+
+/// Orders of events that have broken a promise once, as the fuzzer found them.
+#[test]
+fn orders_that_failed_once_hold_now() {
+    // An alive under the number of a delivery that is with the driver, said again after the delivery was stored: its
+    // answer must be its own.
+    super::chaos::run(b"\xFF\x01\x04\x00\x00\x25\x00\x8B\x25\x00");
 }

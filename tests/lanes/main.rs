@@ -42,7 +42,7 @@ async fn g1_g12_g15_messages_and_reports_go_both_ways_one_at_a_time() {
                 .phone_sends(PHONE, "17000", &format!("from the phone {number}"));
             expected.push(text);
         }
-        world.all_processed().await;
+        within(world.all_processed()).await;
         world.taken(60).await;
         let received: Vec<String> = world
             .simulator
@@ -76,7 +76,7 @@ async fn g1_g12_g15_messages_and_reports_go_both_ways_one_at_a_time() {
         ids.sort();
         reported.sort();
         assert_eq!(reported, ids, "{line:?}: one report each");
-        world.no_breach().await;
+        world.no_breach();
     })
     .await;
 }
@@ -104,7 +104,7 @@ async fn g18_reports_find_the_name_that_their_message_was_given() {
             panic!("{line:?}: it was accepted first");
         };
         assert_eq!(report.id, id, "{line:?}");
-        world.no_breach().await;
+        world.no_breach();
     })
     .await;
 }
@@ -124,7 +124,7 @@ async fn a_throttled_lane_pauses_and_keeps_the_order() {
                 .offer(message(&expected[number - 1], ReportWish::None))
                 .await;
         }
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let received: Vec<String> = world
             .simulator
             .received()
@@ -138,7 +138,7 @@ async fn a_throttled_lane_pauses_and_keeps_the_order() {
             0,
             "{line:?}: a throttled message is not in doubt"
         );
-        world.no_breach().await;
+        world.no_breach();
     })
     .await;
 }
@@ -147,7 +147,7 @@ async fn a_throttled_lane_pauses_and_keeps_the_order() {
 async fn a_message_whose_answer_was_lost_goes_by_the_lanes_policy() {
     over_every_line(|line| async move {
         for policy in [InDoubt::Resend, InDoubt::Hold, InDoubt::Drop] {
-            let mut world = World::with(line, "", policy).await;
+            let mut world = World::hurried(line, policy).await;
             let lost = Fault::new(FaultKind::DropBefore, Point::Submit)
                 .after(1)
                 .once();
@@ -161,7 +161,7 @@ async fn a_message_whose_answer_was_lost_goes_by_the_lanes_policy() {
                 within(world.until(|status| status.state().held == Some(2))).await;
                 world.orders.send(Order::ResendHeld).await.unwrap();
             }
-            world.all_processed().await;
+            within(world.all_processed()).await;
             let received: Vec<String> = world
                 .simulator
                 .received()
@@ -174,7 +174,7 @@ async fn a_message_whose_answer_was_lost_goes_by_the_lanes_policy() {
             assert_eq!(seconds, expected, "{line:?}, {policy:?}: {received:?}");
             let doubtful = world.mt.outcome(Sequence::new(2)) == Some(Outcome::Doubtful);
             assert_eq!(doubtful, policy == InDoubt::Drop, "{line:?}, {policy:?}");
-            world.no_breach().await;
+            world.no_breach();
         }
     })
     .await;
@@ -193,7 +193,7 @@ async fn g8_a_full_ring_makes_the_smsc_keep_its_messages() {
         assert_eq!(world.mo.look(|array| array.room()), 0, "{line:?}");
         // The lane still submits while a delivery waits for room.
         world.offer(message("meanwhile", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let mut texts = Vec::new();
         while texts.len() < 260 {
             within(world.something_to_take()).await;
@@ -203,7 +203,7 @@ async fn g8_a_full_ring_makes_the_smsc_keep_its_messages() {
             .map(|number| format!("message {number}"))
             .collect();
         assert_eq!(texts, expected, "{line:?}: nothing dropped, nothing twice");
-        world.no_breach().await;
+        world.no_breach();
     })
     .await;
 }
@@ -213,10 +213,11 @@ async fn a_session_that_the_smsc_ends_comes_back() {
     over_every_line(|line| async move {
         let mut world = World::start(line).await;
         world.offer(message("before", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         world.simulator.logout_all();
+        within(world.until(|status| status.state().phase == Phase::Waiting)).await;
         world.offer(message("after", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let received: Vec<String> = world
             .simulator
             .received()
@@ -224,7 +225,7 @@ async fn a_session_that_the_smsc_ends_comes_back() {
             .map(|got| got.text())
             .collect();
         assert_eq!(received, ["before", "after"], "{line:?}");
-        world.no_breach().await;
+        world.no_breach();
     })
     .await;
 }
@@ -232,11 +233,14 @@ async fn a_session_that_the_smsc_ends_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_one_clear_error_and_a_slow_retry() {
     over_every_line(|line| async move {
-        let world = World::with_password(line, "wrong").await;
+        let world = World::with_password(line, "nottrue").await;
         within(world.until(|status| status.state().phase == Phase::Refused)).await;
         let state = world.status.state();
         let why = state.last_error.expect("a refusal has a reason");
-        assert!(!why.is_empty() && !why.contains("wrong"), "{line:?}: {why}");
+        assert!(
+            !why.is_empty() && !why.contains("nottrue"),
+            "{line:?}: {why}"
+        );
         assert_eq!(world.simulator.counts().logins_refused, 1, "{line:?}");
     })
     .await;
@@ -261,7 +265,7 @@ async fn an_order_to_close_logs_out() {
     over_every_line(|line| async move {
         let mut world = World::start(line).await;
         world.offer(message("last words", ReportWish::None)).await;
-        world.all_processed().await;
+        within(world.all_processed()).await;
         let mut events = world.simulator.events();
         world.orders.send(Order::Close).await.unwrap();
         within(world.until(|status| status.state().phase == Phase::Closed)).await;
@@ -273,7 +277,7 @@ async fn an_order_to_close_logs_out() {
                 .is_some(),
             "{line:?}"
         );
-        world.no_breach().await;
+        world.no_breach();
     })
     .await;
 }

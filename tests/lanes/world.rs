@@ -174,12 +174,12 @@ impl World {
     }
 
     /// A lane that is logged in and does not wait long for anything.
-    pub(crate) async fn hurried(line: Line) -> Self {
+    pub(crate) async fn hurried(line: Line, in_doubt: InDoubt) -> Self {
         let again = "[centre]\ndeliver_again_after = '100ms'\n";
         let simulator = simulator(line, again).await;
         let endpoint = line.endpoint(&simulator);
         let session = line.session("secret", true);
-        let world = Self::assemble(simulator, endpoint, session, InDoubt::Resend);
+        let world = Self::assemble(simulator, endpoint, session, in_doubt);
         within(world.until(|status| status.state().phase == Phase::Up)).await;
         world
     }
@@ -269,12 +269,9 @@ impl World {
     /// Waits until all offered messages were answered.
     pub(crate) async fn all_processed(&self) {
         let mut changes = self.mt.changes();
-        within(async {
-            while self.mt.look(|array| array.marks().processed.up_to()) < self.offered {
-                changes.changed().await.expect("the ring is there");
-            }
-        })
-        .await;
+        while self.mt.look(|array| array.marks().processed.up_to()) < self.offered {
+            changes.changed().await.expect("the ring is there");
+        }
     }
 
     /// Waits until so many items were taken from the SMSC.
@@ -330,7 +327,7 @@ impl World {
     }
 
     /// The simulator saw the rule kept.
-    pub(crate) async fn no_breach(&self) {
+    pub(crate) fn no_breach(&self) {
         assert_eq!(self.simulator.breaches(), Vec::<String>::new());
     }
 }

@@ -6,4 +6,5 @@ pub mod breaking;
 pub mod chance;
 pub mod disk;
 pub mod gate;
+pub mod keys;
 pub mod messages;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::codec::cimd2::{Number, Operation, Packet};
+use crate::codec::cimd2::Packet;
 
 /// A delivery that the driver has and has not answered.
 #[derive(Debug)]
@@ -81,10 +81,10 @@ impl Deliveries {
     }
 
     /// The driver answers the one of this count; `None` if it is not the open one.
-    pub(super) fn close(&mut self, count: u64) -> Option<(Operation, Number)> {
+    pub(super) fn close(&mut self, count: u64) -> Option<Packet> {
         self.open
             .take_if(|open| open.count == count)
-            .map(|open| (open.packet.operation(), open.packet.number()))
+            .map(|open| open.packet)
     }
 
     /// The connection is over; the SMSC will deliver again what was not answered.

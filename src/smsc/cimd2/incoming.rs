@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::answers::{self, Verdict};
-use super::config::NotNow;
+use super::config::{Asking, NotNow};
 use super::machine::{RESEND_AFTER, Session, State, Submitting};
 use super::peer::{Arrival, PeerNumbers};
 use super::requests::{Reply, Request};
@@ -12,7 +12,7 @@ use super::{deliver, submit};
 use crate::clock::Moment;
 use crate::codec::Malformed;
 use crate::codec::cimd2::{
-    Checksum, ErrorCode, Negative, Number, Operation, Packet, Plain, SubmittedView, Write,
+    Checksum, ErrorCode, Negative, Operation, Packet, Plain, SubmittedView, Write,
 };
 use crate::smsc::session::{Answer, DeliveryTurn, Event, Note, Retry, Session as _, SubmitAnswer};
 
@@ -118,12 +118,15 @@ impl Session {
     fn login_answered(&mut self, now: Moment, packet: &Packet) {
         let Some(failure) = packet.failure() else {
             self.state = State::Up;
-            // The login has reset the SMSC's numbers; nothing before it counts.
-            self.peer = PeerNumbers::new();
+            // The login has reset the SMSC's numbers; nothing before it counts, but for deliveries that overtook it.
+            if self.deliveries.held_octets() == 0 {
+                self.peer = PeerNumbers::new();
+            }
             self.stay_alive(now);
             // The SMSC says nothing of itself that means anything: the greeting stands outside of packets.
             let peer = String::new();
             self.events.push(Event::Up { peer });
+            self.deliver_next(now);
             self.is_poll_due = self.config.delivery_request_interval.is_some();
             return self.go_on(now);
         };
@@ -231,26 +234,32 @@ impl Session {
             }
         }
         match operation {
-            Operation::ALIVE => self.reply(now, number, &Plain::ALIVE_TOO),
+            Operation::ALIVE => self.reply(now, &packet, &Plain::ALIVE_TOO),
             Operation::LOGOUT => {
-                self.reply(now, number, &Plain::LOGGED_OUT);
+                self.reply(now, &packet, &Plain::LOGGED_OUT);
                 self.end(Retry::Soon, "the SMSC logged us out");
             }
             Operation::DELIVER | Operation::DELIVER_STATUS_REPORT if self.is_up() => {
                 self.deliveries.push(packet);
                 self.deliver_next(now);
             }
+            // It overtook the answer to our login. Refused, an SMSC may drop it for good; so it waits for the login.
+            Operation::DELIVER | Operation::DELIVER_STATUS_REPORT
+                if self.state == State::LoggingIn =>
+            {
+                self.deliveries.push(packet);
+            }
             // Before the login, or of the other side.
             known if known.name().is_some() => {
                 self.events
                     .remark(format!("{operation} is not the SMSC's to ask now"));
                 let refusal = Negative::to(operation, ErrorCode::UNEXPECTED_OPERATION);
-                self.reply(now, number, &refusal);
+                self.reply(now, &packet, &refusal);
             }
             unknown => {
                 self.events.remark(format!("{unknown} is no operation"));
                 // It asks for the packet again, so it shall be judged again when it comes.
-                self.peer.forget(number);
+                self.peer.forget(&packet);
                 self.nack(now);
             }
         }
@@ -259,7 +268,6 @@ impl Session {
     /// Gives the driver the next delivery, unless it has one. Those that cannot be read are refused on the way.
     pub(super) fn deliver_next(&mut self, now: Moment) {
         while let Some(packet) = self.deliveries.next() {
-            let (operation, number) = (packet.operation(), packet.number());
             match deliver::read(&self.config, &packet) {
                 Ok(arrived) => {
                     for odd in arrived.odd {
@@ -272,39 +280,36 @@ impl Session {
                 }
                 Err(not_taken) => {
                     self.events.note(note(not_taken.why));
-                    self.reply(now, number, &Negative::to(operation, not_taken.code));
+                    let refusal = Negative::to(packet.operation(), not_taken.code);
+                    self.reply(now, &packet, &refusal);
                 }
             }
         }
     }
 
     /// The driver's word on a delivery, as the protocol says it.
-    pub(super) fn answer_delivery(
-        &mut self,
-        now: Moment,
-        operation: Operation,
-        number: Number,
-        answer: Answer,
-    ) {
+    pub(super) fn answer_delivery(&mut self, now: Moment, packet: &Packet, answer: Answer) {
+        let operation = packet.operation();
         match (answer, operation) {
             (Answer::Stored, Operation::DELIVER) => {
-                self.reply(now, number, &Plain::DELIVERY_TAKEN);
+                self.reply(now, packet, &Plain::DELIVERY_TAKEN);
                 if self.config.delivery_request_interval.is_some()
-                    && self.config.delivery_request == super::config::Asking::One
+                    && self.config.delivery_request == Asking::One
                 {
                     self.is_poll_due = true;
                     self.go_on(now);
                 }
             }
-            (Answer::Stored, _) => self.reply(now, number, &Plain::REPORT_TAKEN),
-            // No release knows a refused report.
-            (Answer::NotNow, Operation::DELIVER) if self.config.not_now == NotNow::Refuse => {
-                let refusal = Negative::to(operation, ErrorCode::DELIVERY_FAILED);
-                self.reply(now, number, &refusal);
+            (Answer::Stored, _) => self.reply(now, packet, &Plain::REPORT_TAKEN),
+            (Answer::NotNow, _) => {
+                // No release knows a refused report.
+                if operation == Operation::DELIVER && self.config.not_now == NotNow::Refuse {
+                    let refusal = Negative::to(operation, ErrorCode::DELIVERY_FAILED);
+                    self.reply(now, packet, &refusal);
+                }
                 // When it comes again it is to be offered again.
-                self.peer.forget(number);
+                self.peer.forget(packet);
             }
-            (Answer::NotNow, _) => self.peer.forget(number),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::requests::{Request, Requests};
 use super::submit;
 use super::timers::{Timer, Timers};
 use crate::clock::Moment;
-use crate::codec::cimd2::{DeliveryRequest, Framer, Login, Number, Plain, Submit, Write};
+use crate::codec::cimd2::{DeliveryRequest, Framer, Login, Number, Packet, Plain, Submit, Write};
 use crate::message::{Refusal, Refused, ShortMessage};
 use crate::smsc::events::Events;
 use crate::smsc::session::{Answer, DeliveryTurn, Down, Event, Retry, SubmitAnswer, SubmitTurn};
@@ -160,9 +160,9 @@ impl Session {
     }
 
     /// Answers a request of the SMSC. A request that comes again gets the same answer.
-    pub(super) fn reply(&mut self, now: Moment, number: Number, content: &impl Write) {
-        let octets = content.to_bytes(number);
-        self.peer.answered(number, &octets);
+    pub(super) fn reply(&mut self, now: Moment, request: &Packet, content: &impl Write) {
+        let octets = content.to_bytes(request.number());
+        self.peer.answered(request, &octets);
         self.send_answer(now, octets);
     }
 
@@ -362,8 +362,8 @@ impl crate::smsc::session::Session for Session {
         if turn.connection() != self.connection {
             return;
         }
-        if let Some((operation, number)) = self.deliveries.close(turn.number()) {
-            self.answer_delivery(now, operation, number, answer);
+        if let Some(packet) = self.deliveries.close(turn.number()) {
+            self.answer_delivery(now, &packet, answer);
             self.deliver_next(now);
             // There is room for what was left unread.
             self.read(now);

@@ -29,10 +29,10 @@
 //! | 99, nothing outstanding or even | – | stray | stray | stray | stray |
 //! | 40 | – | answered | answered | answered | answered |
 //! | 02 | – | answered; ended | answered; in doubt; ended | answered; in doubt; ended | answered; ended |
-//! | 20, 23 | – | refused, 1 | delivered, or waits | delivered, or waits | delivered, or waits |
-//! | 20, 23 again, not answered yet | – | – | ignored | ignored | ignored |
+//! | 20, 23 | – | waits for the login | delivered, or waits | delivered, or waits | delivered, or waits |
+//! | 20, 23 again, not answered yet | – | ignored | ignored | ignored | ignored |
 //! | any request again, answered | – | answered the same | answered the same | answered the same | answered the same |
-//! | 20, 23, not readable | – | refused, 1 | refused, 2 or 8 | refused, 2 or 8 | refused, 2 or 8 |
+//! | 20, 23, not readable | – | waits for the login | refused, 2 or 8 | refused, 2 or 8 | refused, 2 or 8 |
 //! | requests to an SMSC | – | refused, 1 | refused, 1 | refused, 1 | refused, 1 |
 //! | unknown operation, odd number | – | nack | nack | nack | nack |
 //! | lost or wrong end of a packet, no header | – | nack | nack | nack | nack |

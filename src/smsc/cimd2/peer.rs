@@ -87,19 +87,20 @@ impl PeerNumbers {
         arrival
     }
 
-    /// This was our answer to the request of that number.
-    pub(super) fn answered(&mut self, number: Number, answer: &Bytes) {
+    /// This was our answer to that request. If another one of the same number has come since, it is not the other's.
+    pub(super) fn answered(&mut self, packet: &Packet, answer: &Bytes) {
         if let Some(last) = &mut self.last
-            && last.number == number
+            && last.octets == packet.octets()
         {
             last.answer = Some(answer.clone());
         }
     }
 
-    /// The request of that number gets no answer; when it comes again, it is new again.
-    pub(super) fn forget(&mut self, number: Number) {
-        if self.last.take_if(|last| last.number == number).is_some() {
-            self.expected = number;
+    /// That request gets no answer; when it comes again, it is new again.
+    pub(super) fn forget(&mut self, packet: &Packet) {
+        let last = self.last.take_if(|last| last.octets == packet.octets());
+        if let Some(last) = last {
+            self.expected = last.number;
         }
     }
 
@@ -126,11 +127,23 @@ mod tests {
         assert_eq!(numbers.judge(&first), Arrival::New);
         assert_eq!(numbers.judge(&first), Arrival::StillOpen);
         let answer = Bytes::from_static(b"answer");
-        numbers.answered(first.number(), &answer);
+        numbers.answered(&first, &answer);
         assert_eq!(numbers.judge(&first), Arrival::Repeated(answer));
         assert_eq!(numbers.judge(&packet("20:000\t033:b")), Arrival::SameNumber);
         assert_eq!(numbers.judge(&packet("20:002\t033:a")), Arrival::New);
         assert_eq!(numbers.expected().get(), 4);
+    }
+
+    #[test]
+    fn an_answer_belongs_to_its_own_request_among_those_of_one_number() {
+        let mut numbers = PeerNumbers::new();
+        let (delivery, alive) = (packet("20:000\t033:a"), packet("40:000"));
+        numbers.judge(&delivery);
+        numbers.judge(&alive);
+        let answer = Bytes::from_static(b"alive too");
+        numbers.answered(&alive, &answer);
+        numbers.answered(&delivery, &Bytes::from_static(b"stored"));
+        assert_eq!(numbers.judge(&alive), Arrival::Repeated(answer));
     }
 
     #[test]
@@ -162,7 +175,7 @@ mod tests {
         let mut numbers = PeerNumbers::new();
         let first = packet("20:000");
         numbers.judge(&first);
-        numbers.forget(first.number());
+        numbers.forget(&first);
         assert_eq!(numbers.judge(&first), Arrival::New);
     }
 }

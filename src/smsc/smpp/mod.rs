@@ -24,7 +24,7 @@
 //! | any other response | – | stray | stray | stray | stray |
 //! | enquire_link | – | answered | answered | answered | answered |
 //! | unbind | – | answered; ended | answered; in doubt; ended | answered; in doubt; ended | answered; ended |
-//! | deliver_sm, data_sm (receiving) | – | refused, 0x04 | delivered, or waits | delivered, or waits | delivered, or waits |
+//! | deliver_sm, data_sm (receiving) | – | waits for the bind | delivered, or waits | delivered, or waits | delivered, or waits |
 //! | deliver_sm, data_sm (transmitter) | – | refused, 0x04 | refused, 0x04 | refused, 0x04 | refused, 0x04 |
 //! | alert_notification | – | counted | counted | counted | counted |
 //! | outbind, requests to an SMSC | – | refused, 0x04 | refused, 0x04 | refused, 0x04 | refused, 0x04 |

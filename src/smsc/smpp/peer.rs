@@ -42,6 +42,12 @@ impl Session {
                 self.deliveries.push(frame);
                 self.deliver_next();
             }
+            // It overtook the answer to our bind. Refused, an SMSC may drop it for good; so it waits for the bind.
+            CommandId::DELIVER_SM | CommandId::DATA_SM
+                if self.state == State::Binding && self.config.bind.receives() =>
+            {
+                self.deliveries.push(frame);
+            }
             CommandId::DELIVER_SM | CommandId::DATA_SM => {
                 self.refuse(&frame, "is not allowed in this session");
                 self.outbox
@@ -147,6 +153,7 @@ impl Session {
         self.events.push(Event::Up {
             peer: self.peer.description.clone(),
         });
+        self.deliver_next();
         self.go_on(now);
     }
 

@@ -109,14 +109,17 @@ impl Cimd2Session {
                 .is_none_or(|response| response == packet.operation())
         };
         let Some(index) = found.filter(|index| fits(&self.awaited[*index])) else {
-            network.breach(
-                now,
-                self.number,
-                format!("{} {number} answers nothing", packet.operation()),
-            );
+            let what = format!("{} {number} answers nothing", packet.operation());
+            if self.misled {
+                network.odd(now, self.number, || what);
+            } else {
+                network.breach(now, self.number, what);
+            }
             return;
         };
-        if index > 0 {
+        let is_letter = |awaited: &Awaited| matches!(awaited.what, Asked::Letter { .. });
+        let passed = self.awaited.range(..index);
+        if is_letter(&self.awaited[index]) && passed.into_iter().any(is_letter) {
             network.breach(
                 now,
                 self.number,

@@ -103,6 +103,8 @@ pub(in crate::sim) struct Cimd2Session {
     unseen: Option<Bytes>,
     next: Number,
     awaited: VecDeque<Awaited>,
+    /// A half packet was sent. A nack asks for it again, so an answer may come that answers nothing: our fault.
+    misled: bool,
     /// How many letters a querying application has asked for.
     asked_for: usize,
     opened: Moment,
@@ -130,6 +132,7 @@ impl Cimd2Session {
             unseen: None,
             next: first_number(),
             awaited: VecDeque::new(),
+            misled: false,
             asked_for: 0,
             opened: Moment::START,
             heard: Moment::START,
@@ -198,6 +201,7 @@ impl Cimd2Session {
     /// What a fault does to the line and to our own numbers, before anything else.
     fn disturb(&mut self, now: Now, play: &Play) {
         if play.half_frame {
+            self.misled = true;
             self.outlet
                 .write(Bytes::from_static(HALF_FRAME), Manner::Alone);
         }

@@ -110,11 +110,12 @@ impl SmppSession {
                 && (awaited.response == frame.id || frame.id == CommandId::GENERIC_NACK)
         });
         let Some(index) = found else {
-            network.breach(
-                now,
-                self.number,
-                format!("{} {} answers nothing", frame.id, frame.sequence),
-            );
+            let what = format!("{} {} answers nothing", frame.id, frame.sequence);
+            if self.misled {
+                network.odd(now, self.number, || what);
+            } else {
+                network.breach(now, self.number, what);
+            }
             return;
         };
         let passed = self.awaited.range(..index);

@@ -82,6 +82,8 @@ pub(in crate::sim) struct SmppSession {
     /// The number of the request that is being served.
     asked: u32,
     awaited: VecDeque<Awaited>,
+    /// A piece of a PDU was sent, and the stream was lost by our fault: what is answered to it is no breach.
+    misled: bool,
     opened: Moment,
     heard: Moment,
     probed: Moment,
@@ -105,6 +107,7 @@ impl SmppSession {
             next_sequence: 1,
             asked: 0,
             awaited: VecDeque::new(),
+            misled: false,
             opened: Moment::START,
             heard: Moment::START,
             probed: Moment::START,
@@ -159,6 +162,7 @@ impl SmppSession {
     /// What a fault does to the line and to our own numbers, before anything else.
     fn disturb(&mut self, now: Now, play: &Play) {
         if play.half_frame {
+            self.misled = true;
             // Ten octets of an enquire_link: the stream is lost from here on.
             let whole = Pdu::EnquireLink(Empty).to_bytes(Status::OK, 1);
             self.outlet.write(whole.slice(..10), Manner::Alone);
