@@ -5,6 +5,7 @@
 mod cimd2 {
     mod chaos;
     mod damage;
+    mod deliveries;
     mod golden;
     mod property;
     mod session;
