@@ -3,9 +3,11 @@
 mod support;
 
 mod codec {
+    pub(super) mod cimd2;
     pub(super) mod smpp;
 }
 
 fn main() {
+    codec::cimd2::run();
     codec::smpp::run();
 }

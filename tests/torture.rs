@@ -3,25 +3,31 @@
 //!
 //! `SLUICE_KILLS` sets how many kills (200), `SLUICE_SEED` the moments and orders.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use sluice::demo::chance::Chance;
 use sluice::demo::prey;
 use sluice::demo::promises::Promises;
 use sluice::ring::RingFile;
+use tempfile::TempDir;
 
 const LANES: u16 = 3;
 
-/// One test at a time: a process that one of them starts could hold the other's copy open while it is written.
-static ALONE: Mutex<()> = Mutex::new(());
-
-/// A copy of the binary for the whole run: a build that goes on beside the test must not change it between two kills.
-fn program(folder: &Path) -> PathBuf {
-    let program = folder.join("sluice");
-    std::fs::copy(env!("CARGO_BIN_EXE_sluice"), &program).unwrap();
-    program
+/// A copy of the binary, the same for all tests that run at once: a build that goes on beside them must not change it
+/// between two kills. It goes away with the last of them.
+fn program() -> (Arc<TempDir>, PathBuf) {
+    static COPY: Mutex<Weak<TempDir>> = Mutex::new(Weak::new());
+    let mut copy = COPY.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = copy.upgrade().unwrap_or_else(|| {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        std::fs::copy(env!("CARGO_BIN_EXE_sluice"), folder.path().join("sluice")).unwrap();
+        *copy = Arc::downgrade(&folder);
+        folder
+    });
+    let program = folder.path().join("sluice");
+    (folder, program)
 }
 
 fn from_environment(name: &str, default: u64) -> u64 {
@@ -38,10 +44,9 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost_and_no_pointer_runs_back() 
     let kills = from_environment("SLUICE_KILLS", 200);
     let seed = from_environment("SLUICE_SEED", u64::from(getrandom::u32().unwrap()));
     println!("SLUICE_SEED={seed} SLUICE_KILLS={kills}");
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rings");
-    let program = program(folder.path());
+    let (_copy, program) = program();
     let mut chance = Chance::new(seed);
     let mut promises = Promises::default();
     let (mut looks, mut rings, mut exact, mut untold) = (0, 0, 0, 0);
@@ -97,11 +102,9 @@ fn killed_at_any_moment_nothing_acknowledged_is_lost_and_no_pointer_runs_back() 
 
 #[test]
 fn the_check_notices_what_must_not_be() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("rings");
-    let program = program(folder.path());
-    // Held back, so that messages wait in the rings when the kill comes.
+    let (_copy, program) = program();
     let remains = prey::hunt(&program, &file, 1, 5, Duration::from_millis(300)).unwrap();
     let checked = |lines: &[String], prepare: &dyn Fn()| {
         prepare();

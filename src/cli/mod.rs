@@ -7,7 +7,7 @@ mod demo;
 mod ring;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
@@ -69,7 +69,11 @@ impl Failure {
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_)
-            | Self::Ring(RingError::Twice { .. } | RingError::TooManyRings { .. }) => Exit::Usage,
+            | Self::Ring(
+                RingError::Twice { .. }
+                | RingError::TooManyRings { .. }
+                | RingError::NoSuchRing { .. },
+            ) => Exit::Usage,
             Self::Demo(DemoError::Broken { .. }) => Exit::Down,
             Self::Ring(_) | Self::Demo(_) | Self::Output(_) => Exit::Storage,
         }
@@ -150,6 +154,7 @@ fn log(filter: Option<&str>) -> Result<(), Failure> {
     // A second run in one process (a test) keeps the first one's.
     let _already_set = tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
         .with_env_filter(filter)
         .try_init();
     Ok(())

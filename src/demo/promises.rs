@@ -308,15 +308,15 @@ fn contents_are_right(ring: &Ring, array: &Array, complain: &mut impl FnMut(Stri
     }
 }
 
-/// A mirror keeps the outcomes of the last lap.
+/// A mirror keeps an outcome until the next message lies at its address: by then the origin has it.
 fn outcomes_are_right(ring: &Ring, complain: &mut impl FnMut(String)) {
     if ring.name().side != Side::Mirror {
         return;
     }
     let processed: Vec<Sequence> = ring.look(|array| {
-        let highest = array.marks().processed.highest().get();
-        let first = highest.saturating_sub(SLOTS - 1).max(1);
-        (first..=highest)
+        let stored = array.marks().retrieved.highest().get();
+        let first = stored.saturating_sub(SLOTS - 1).max(1);
+        (first..=stored)
             .map(Sequence::new)
             .filter(|&sequence| array.flags(sequence).processed)
             .collect()

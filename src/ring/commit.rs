@@ -54,7 +54,7 @@ struct Request {
 }
 
 /// What a waiting request is told.
-enum Word {
+pub(super) enum Word {
     Done(Result<(), Failed>),
     Lead(Leadership),
 }
@@ -82,7 +82,36 @@ pub(super) struct Committer {
 }
 
 /// The right to commit the next batch. Given up unused (its owner went away), it goes to the next that waits.
-struct Leadership(Option<Arc<Committer>>);
+pub(super) struct Leadership(Option<Arc<Committer>>);
+
+impl Leadership {
+    fn lead(mut self) -> Result<(), Failed> {
+        let committer = self.0.take().expect("leading is what uses it up");
+        blocking(|| committer.lead())
+    }
+}
+
+/// Writes that stand in the queue.
+pub(super) enum Submitted {
+    /// Nobody was committing: their owner does it.
+    Leads(Leadership),
+    /// Somebody is.
+    Waits(oneshot::Receiver<Word>),
+}
+
+impl Submitted {
+    /// Returns when the writes are durable. If the caller goes away meanwhile they are still made.
+    pub(super) async fn durable(self) -> Result<(), Failed> {
+        match self {
+            Self::Leads(leadership) => leadership.lead(),
+            Self::Waits(waiting) => match waiting.await {
+                Ok(Word::Done(result)) => result,
+                Ok(Word::Lead(leadership)) => leadership.lead(),
+                Err(_gone) => Err(Failed("the committer was dropped".into())),
+            },
+        }
+    }
+}
 
 impl Drop for Leadership {
     fn drop(&mut self) {
@@ -138,43 +167,35 @@ impl Committer {
         self.queue().failed.clone()
     }
 
-    /// Returns when the writes are durable. If the caller goes away meanwhile they are still made.
-    pub(super) async fn commit(self: &Arc<Self>, writes: Vec<Write>) -> Result<(), Failed> {
-        let waiting = {
-            let mut queue = self.queue();
-            if let Some(failed) = &queue.failed {
-                return Err(failed.clone());
-            }
-            let (owner, waiting) = if queue.busy {
-                let (owner, waiting) = oneshot::channel();
-                (Some(owner), Some(waiting))
-            } else {
-                queue.busy = true;
-                (None, None)
-            };
-            if !queue.missing.is_empty() {
-                queue
-                    .missing
-                    .retain(|&index| writes.iter().all(|write| write.ring.index() != index));
-                // Only the last one wakes the leader: each wake-up of it costs more than its message.
-                if queue.missing.is_empty() {
-                    self.arrived.notify_one();
-                }
-            }
-            queue.requests.push_back(Request { writes, owner });
-            waiting
-        };
-        let Some(waiting) = waiting else {
-            return blocking(|| self.lead());
-        };
-        match waiting.await {
-            Ok(Word::Done(result)) => result,
-            Ok(Word::Lead(mut leadership)) => {
-                leadership.0 = None;
-                blocking(|| self.lead())
-            }
-            Err(_gone) => Err(Failed("the committer was dropped".into())),
+    /// Queues writes; they are made in the order of these calls, whether or not their owner waits for them.
+    pub(super) fn submit(self: &Arc<Self>, writes: Vec<Write>) -> Result<Submitted, Failed> {
+        let mut queue = self.queue();
+        if let Some(failed) = &queue.failed {
+            return Err(failed.clone());
         }
+        let (owner, submitted) = if queue.busy {
+            let (owner, waiting) = oneshot::channel();
+            (Some(owner), Submitted::Waits(waiting))
+        } else {
+            queue.busy = true;
+            (None, Submitted::Leads(Leadership(Some(self.clone()))))
+        };
+        if !queue.missing.is_empty() {
+            queue
+                .missing
+                .retain(|&index| writes.iter().all(|write| write.ring.index() != index));
+            // Only the last one wakes the leader: each wake-up of it costs more than its message.
+            if queue.missing.is_empty() {
+                self.arrived.notify_one();
+            }
+        }
+        queue.requests.push_back(Request { writes, owner });
+        Ok(submitted)
+    }
+
+    /// Queues writes and returns when they are durable.
+    pub(super) async fn commit(self: &Arc<Self>, writes: Vec<Write>) -> Result<(), Failed> {
+        self.submit(writes)?.durable().await
     }
 
     /// Commits one batch, the caller's own request in it.

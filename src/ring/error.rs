@@ -15,6 +15,12 @@ pub enum RingError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// Nowhere to make it.
+    #[error("{path}: making the file failed: its folder does not exist; make the folder first")]
+    NoFolder {
+        /// Where it was to be made.
+        path: PathBuf,
+    },
     /// Something there already.
     #[error("{path}: a file of this name is here already; a ring file is never made over another")]
     Exists {

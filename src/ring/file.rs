@@ -75,25 +75,44 @@ impl RingFile {
                 path: path.to_owned(),
             });
         }
+        if path
+            .parent()
+            .is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        {
+            return Err(RingError::NoFolder {
+                path: path.to_owned(),
+            });
+        }
         check_names(path, &[], names)?;
         let making = beside(path, "new");
-        let made = format::make(&making, names).map_err(|why| match why {
-            Making::Full => RingError::DiskFull {
-                path: path.to_owned(),
-                needed: file_length(names.len() as u16),
-                rings: names.len(),
-            },
-            Making::Io(doing, why) => RingError::io(path, doing, why),
-        });
-        if let Err(why) = made {
-            // What is left of it would only be in the way.
-            let _best_effort = std::fs::remove_file(&making);
-            return Err(why);
-        }
+        let exists = || RingError::Exists {
+            path: path.to_owned(),
+        };
+        let locked = match format::make(&making, names, || !path.exists()) {
+            Ok(Some(locked)) => locked,
+            Ok(None) => return Err(exists()),
+            Err(Making::Locked) => {
+                return Err(RingError::InUse {
+                    path: path.to_owned(),
+                });
+            }
+            Err(why) => {
+                // What is left of it would only be in the way.
+                let _best_effort = std::fs::remove_file(&making);
+                return Err(match why {
+                    Making::Io(doing, why) => RingError::io(path, doing, why),
+                    Making::Full | Making::Locked => RingError::DiskFull {
+                        path: path.to_owned(),
+                        needed: file_length(names.len() as u16),
+                        rings: names.len(),
+                    },
+                });
+            }
+        };
         std::fs::rename(&making, path)
             .and_then(|()| sync_directory(path))
             .map_err(|why| RingError::io(path, "putting the new file in place", why))?;
-        Self::open(path)
+        Self::open_locked(path, locked)
     }
 
     /// Opens a file and recovers all its rings. Nothing is accepted before what has to be wiped is wiped, durably.
@@ -114,6 +133,10 @@ impl RingFile {
                 return Err(RingError::io(path, "locking", why));
             }
         }
+        Self::open_locked(path, file)
+    }
+
+    fn open_locked(path: &Path, file: File) -> Result<Opened, RingError> {
         let live_path = beside(path, "live");
         let live = File::options()
             .read(true)

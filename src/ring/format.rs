@@ -58,11 +58,20 @@ pub(super) fn check_names(
 }
 
 pub(super) enum Making {
+    /// Another process is at it.
+    Locked,
     Full,
     Io(&'static str, io::Error),
 }
 
-pub(super) fn make(path: &Path, names: &[RingName]) -> Result<(), Making> {
+/// Makes the file under its preliminary name. As long as the file returned is held, no other process makes one there:
+/// two of them at once would overwrite each other, and the later one what the earlier one has put in place and uses.
+/// `still_wanted` is asked when the lock is there.
+pub(super) fn make(
+    path: &Path,
+    names: &[RingName],
+    still_wanted: impl FnOnce() -> bool,
+) -> Result<Option<File>, Making> {
     let sorted = |doing| {
         move |why: io::Error| match why.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Making::Full,
@@ -73,11 +82,22 @@ pub(super) fn make(path: &Path, names: &[RingName]) -> Result<(), Making> {
         .write(true)
         .read(true)
         .create(true)
-        .truncate(true)
+        .truncate(false)
         .open(path)
         .map_err(sorted("making the file"))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(Making::Locked),
+        Err(std::fs::TryLockError::Error(why)) => return Err(sorted("locking the new file")(why)),
+    }
+    if !still_wanted() {
+        return Ok(None);
+    }
+    file.set_len(0).map_err(sorted("making the file"))?;
+    let locked = file.try_clone().map_err(sorted("making the file"))?;
     let storage = FileStorage::new(file, path);
-    format(&storage, names, &mut random).map_err(sorted("filling the file with zeros"))
+    format(&storage, names, &mut random).map_err(sorted("filling the file with zeros"))?;
+    Ok(Some(locked))
 }
 
 /// Gives the live file its full size, so that a full disk later cannot keep a record from being written.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::array::{Array, Full, Misstep, Taken};
-use super::commit::{Committer, Failed, What, Write};
+use super::commit::{Committer, Failed, Submitted, What, Write};
 use super::outcome;
 use super::page::{self, Fence, Place, State, encode_slot};
 use super::parcel::Parcel;
@@ -251,23 +251,17 @@ impl Ring {
     /// only the answer: numbers that were given are written.
     pub async fn append_all(&self, parcels: Vec<Parcel>) -> Result<Vec<Sequence>, StoreError> {
         loop {
-            if let Some((numbers, writes)) = self.accept(&parcels)? {
-                self.committer.commit(writes).await?;
+            if let Some((numbers, submitted)) = self.accept(&parcels)? {
+                submitted.durable().await?;
                 return Ok(numbers);
             }
             self.flush().await?;
         }
     }
 
-    /// Gives numbers to messages and the writes that store them; nothing while the state has to be written first.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two lists that belong together for a line"
-    )]
-    fn accept(
-        &self,
-        parcels: &[Parcel],
-    ) -> Result<Option<(Vec<Sequence>, Vec<Write>)>, StoreError> {
+    /// Gives numbers to messages and asks for the writes that store them; nothing while the state has to be written
+    /// first.
+    fn accept(&self, parcels: &[Parcel]) -> Result<Option<(Vec<Sequence>, Submitted)>, StoreError> {
         let mut body = self.shared.body();
         body.open()?;
         let count = parcels.len() as u64;
@@ -281,8 +275,8 @@ impl Ring {
             .iter()
             .map(|parcel| body.array.accept(parcel.clone()))
             .collect::<Result<Vec<_>, Full>>()?;
-        let writes = self.slots(&mut body, &numbers);
-        Ok(Some((numbers, writes)))
+        let submitted = self.submit(&mut body, &numbers)?;
+        Ok(Some((numbers, submitted)))
     }
 
     /// Mirror: stores what came over the link, with one sync for all of it; tells for each what became of it. What is
@@ -292,9 +286,9 @@ impl Ring {
         parcels: Vec<(Sequence, Parcel)>,
     ) -> Result<Vec<Result<Taken, Misstep>>, StoreError> {
         loop {
-            if let Some((taken, writes)) = self.take(&parcels)? {
-                if !writes.is_empty() {
-                    self.committer.commit(writes).await?;
+            if let Some((taken, submitted)) = self.take(&parcels)? {
+                if let Some(submitted) = submitted {
+                    submitted.durable().await?;
                 }
                 return Ok(taken);
             }
@@ -302,16 +296,16 @@ impl Ring {
         }
     }
 
-    /// Puts messages into the mirror and gives the writes that store the new ones; nothing while the state has to be
-    /// written first.
+    /// Puts messages into the mirror and asks for the writes that store the new ones; nothing while the state has to
+    /// be written first.
     #[expect(
         clippy::type_complexity,
-        reason = "two lists that belong together for a line"
+        reason = "what became of each belongs to the writes for a line"
     )]
     fn take(
         &self,
         parcels: &[(Sequence, Parcel)],
-    ) -> Result<Option<(Vec<Result<Taken, Misstep>>, Vec<Write>)>, StoreError> {
+    ) -> Result<Option<(Vec<Result<Taken, Misstep>>, Option<Submitted>)>, StoreError> {
         let mut body = self.shared.body();
         body.open()?;
         // What lies beyond the window will be refused, not written.
@@ -331,16 +325,19 @@ impl Ring {
                 Ok(taken)
             })
             .collect();
-        let writes = self.slots(&mut body, &fresh);
-        Ok(Some((taken, writes)))
+        let submitted = match fresh.is_empty() {
+            true => None,
+            false => Some(self.submit(&mut body, &fresh)?),
+        };
+        Ok(Some((taken, submitted)))
     }
 
-    /// The writes that make accepted messages durable. They carry all marks as of now. Nothing is awaited between
-    /// giving a number and asking for its write, or a caller that goes away would leave a gap for ever.
-    fn slots(&self, body: &mut Body, numbers: &[Sequence]) -> Vec<Write> {
+    /// Asks for the writes that make accepted messages durable; they carry all marks as of now. The ring stays locked
+    /// from giving the numbers until here: else one with a higher number could be durable and answered while one before
+    /// it is not even queued, and after a crash it would lie behind a gap and be wiped.
+    fn submit(&self, body: &mut Body, numbers: &[Sequence]) -> Result<Submitted, StoreError> {
         let marks = *body.array.marks();
-        body.dirty = false;
-        numbers
+        let writes = numbers
             .iter()
             .filter_map(|&sequence| {
                 let parcel = body.array.get(sequence)?;
@@ -353,7 +350,11 @@ impl Ring {
                     },
                 })
             })
-            .collect()
+            .collect();
+        let submitted = self.committer.submit(writes)?;
+        // Should all go away that wait, the idle flush takes the queue along.
+        self.shared.touch(body);
+        Ok(submitted)
     }
 
     /// Makes all marks durable.
@@ -451,13 +452,13 @@ impl Ring {
 
     /// Puts the far copy of a damaged message back, durably.
     pub async fn repair(&self, sequence: Sequence, parcel: Parcel) -> Result<(), StoreError> {
-        let writes = {
+        let submitted = {
             let mut body = self.shared.body();
             body.open()?;
             body.array.repair(sequence, parcel)?;
-            self.slots(&mut body, &[sequence])
+            self.submit(&mut body, &[sequence])?
         };
-        self.committer.commit(writes).await?;
+        submitted.durable().await?;
         Ok(())
     }
 

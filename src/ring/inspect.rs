@@ -13,6 +13,7 @@ use super::recovery::{self, Case, Remark};
 use super::storage::FileStorage;
 use crate::lane::{Address, RingName};
 use crate::message::{Coding, Item};
+use crate::text;
 
 /// What a ring file holds.
 #[derive(Serialize)]
@@ -181,7 +182,11 @@ pub fn inspect(path: &Path, depth: Depth) -> Result<Inspection, RingError> {
         identity: hex(&found.header.identity),
         made_at: found.header.made_at.to_string(),
         in_use,
-        healable: found.healed,
+        healable: found
+            .healed
+            .iter()
+            .map(|line| line.replace("was damaged; healed from the other", "is damaged"))
+            .collect(),
         rings,
     })
 }
@@ -223,7 +228,8 @@ fn describe(remark: &Remark) -> Finding {
         ),
         Case::F | Case::G => (
             what.to_owned(),
-            "start the gateway: the far end's copy is asked for as soon as the link is up",
+            "start the gateway: as soon as the link is up the far end's copy is asked for, and if there is none the \
+             message is declared lost",
         ),
         Case::H => (
             what.replace(", see `sluice ring renew`", ""),
@@ -351,37 +357,19 @@ fn content(item: &Item) -> ContentView {
 
 /// What people can read of it. No control character gets through: this goes to terminals.
 fn readable(coding: Coding, data: &[u8]) -> String {
-    let shown = |character: char| match character {
-        control if control.is_control() => '·',
-        other => other,
+    let text = match coding {
+        Coding::Gsm7 => text::gsm::decode(data),
+        Coding::Ucs2 => text::ucs2::decode(data),
+        Coding::Octets => data.iter().copied().map(char::from).collect(),
     };
-    match coding {
-        Coding::Ucs2 => {
-            let (units, _odd) = data.as_chunks::<2>();
-            let units = units.iter().map(|unit| u16::from_be_bytes(*unit));
-            char::decode_utf16(units)
-                .map(|character| shown(character.unwrap_or(char::REPLACEMENT_CHARACTER)))
-                .collect()
-        }
-        // The printable characters that the GSM alphabet shares with ASCII stand at the same places, but for these.
-        Coding::Gsm7 => data
-            .iter()
-            .map(|&septet| match septet {
-                0x00 => '@',
-                0x02 => '$',
-                0x11 => '_',
-                0x24 | 0x40 | 0x5B..=0x60 | 0x7B..=0x7F => '·',
-                ascii => shown(char::from(ascii)),
-            })
-            .collect(),
-        Coding::Octets => data
-            .iter()
-            .map(|&octet| match octet {
-                b' '..=b'~' => char::from(octet),
-                _ => '·',
-            })
-            .collect(),
-    }
+    text.chars()
+        .map(|character| match (coding, character) {
+            (_, control) if control.is_control() => '·',
+            // Of octets without an alphabet only what is ASCII means anything.
+            (Coding::Octets, other) if !other.is_ascii() => '·',
+            (_, other) => other,
+        })
+        .collect()
 }
 
 fn hex(octets: &[u8]) -> String {

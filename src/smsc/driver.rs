@@ -272,7 +272,8 @@ impl Driver {
                 idle = false;
                 self.hear(event, pauses);
             }
-            if idle || self.ended.is_some() {
+            // A session that has ended may still have a last answer to be written; so it is asked until it is idle.
+            if idle {
                 return;
             }
         }

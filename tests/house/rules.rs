@@ -34,6 +34,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "smsc::courier",
             "smsc::pause",
             "smsc::duration",
+            "smsc::events",
             "smsc::config",
             "smsc::snapshot",
             // The ring, as far as it has no disk.

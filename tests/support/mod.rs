@@ -5,4 +5,5 @@
 pub mod breaking;
 pub mod chance;
 pub mod disk;
+pub mod gate;
 pub mod messages;

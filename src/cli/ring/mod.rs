@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::demo::DemoError;
 use crate::demo::exercise::{self, Exercise};
 use crate::lane::RingName;
-use crate::ring::inspect::{Depth, inspect};
+use crate::ring::inspect::{Depth, Inspection, inspect};
 use crate::ring::{RingFile, renew};
 
 /// What can be done with a ring file.
@@ -76,7 +76,7 @@ pub(super) enum RingCommand {
         /// The ring file; made if there is none.
         file: PathBuf,
         /// How many lanes, each with an origin and its mirror.
-        #[arg(long, visible_alias = "rings", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=256))]
         lanes: u16,
         /// Repeats the same order of steps, as far as the disk lets it.
         #[arg(long, default_value_t = 1)]
@@ -98,6 +98,14 @@ pub(super) struct Form {
     json: bool,
 }
 
+/// Contents never go without their warning.
+#[derive(serde::Serialize)]
+struct Dump<'a> {
+    warning: &'static str,
+    #[serde(flatten)]
+    seen: &'a Inspection,
+}
+
 pub(super) fn run(command: RingCommand, out: &mut dyn Write) -> Result<Exit, Failure> {
     match command {
         RingCommand::Create { file, rings, form } => create(&file, &rings, form, out),
@@ -117,7 +125,11 @@ pub(super) fn run(command: RingCommand, out: &mut dyn Write) -> Result<Exit, Fai
         }
         RingCommand::Dump { file, form } => {
             let seen = inspect(&file, Depth::Contents)?;
-            tell(&seen, form, out, |out| show::contents(&seen, out))?;
+            let dump = Dump {
+                warning: show::WARNING,
+                seen: &seen,
+            };
+            tell(&dump, form, out, |out| show::contents(&seen, out))?;
             Ok(Exit::Good)
         }
         RingCommand::Verify { file, form } => {
@@ -168,10 +180,7 @@ fn create(
     let made =
         json!({ "path": file.display().to_string(), "rings": rings.len(), "octets": length });
     tell(&made, form, out, |out| {
-        let rings = match rings.len() {
-            1 => String::from("one ring"),
-            many => format!("{many} rings"),
-        };
+        let rings = show::count(rings.len() as u64, "ring");
         writeln!(
             out,
             "{}: made for {rings}, {length} octets, all of them on disk",

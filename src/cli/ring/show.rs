@@ -7,6 +7,12 @@ use crate::clock::WallTime;
 use crate::ring::inspect::{Inspection, RingView, SlotView};
 use crate::ring::renew::Renewal;
 
+/// `1 ring`, `2 rings`.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
 /// Columns of equal width, as wide as their longest entry; numbers stand right, words left.
 fn table(rows: &[Vec<String>], words: &[usize], out: &mut dyn Write) -> io::Result<()> {
     let columns = rows.first().map_or(0, Vec::len);
@@ -136,11 +142,12 @@ pub(super) fn findings(seen: &Inspection, out: &mut dyn Write) -> io::Result<()>
         }
     }
     if seen.is_sound() {
-        let rings = seen.rings.len();
-        let slots: u64 = seen.rings.iter().map(|ring| ring.waiting).sum();
+        let waiting: u64 = seen.rings.iter().map(|ring| ring.waiting).sum();
         writeln!(
             out,
-            "{path}: sound; {rings} rings, {slots} messages wait to be processed"
+            "{path}: sound; {}, {} to be processed",
+            count(seen.rings.len() as u64, "ring"),
+            count(waiting, "message")
         )?;
     } else if seen.in_use {
         writeln!(
@@ -203,12 +210,12 @@ pub(super) fn slots(seen: &Inspection, now: WallTime, out: &mut dyn Write) -> io
     )
 }
 
+/// Stands before all contents.
+pub(super) const WARNING: &str = "below stand subscribers' numbers and the texts they wrote. Show them to nobody who may not see them.";
+
 /// The messages themselves.
 pub(super) fn contents(seen: &Inspection, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(
-        out,
-        "WARNING: below stand subscribers' numbers and the texts they wrote. Show them to nobody who may not see them."
-    )?;
+    writeln!(out, "WARNING: {WARNING}")?;
     head(seen, out)?;
     for ring in &seen.rings {
         for slot in &ring.slots {
@@ -246,15 +253,20 @@ pub(super) fn renewal(renewed: &Renewal, out: &mut dyn Write) -> io::Result<()> 
         );
     };
     for ring in &renewed.rings {
+        let carried = match ring.carried {
+            0 => String::from("no message waited"),
+            1 => String::from("1 message carried over, it is number 1 now"),
+            many => format!("{many} messages carried over, they are 1 to {many} now"),
+        };
         writeln!(
             out,
-            "{path}: ring {}: epoch {} instead of {}; {} messages carried over as 1 to {}",
-            ring.name, ring.epoch, ring.former_epoch, ring.carried, ring.carried
+            "{path}: ring {}: epoch {} instead of {}; {carried}",
+            ring.name, ring.epoch, ring.former_epoch
         )?;
         if ring.known_far > 0 {
             writeln!(
                 out,
-                "{path}: ring {}: {} of them had been sent before; the far end may get them again under new numbers",
+                "{path}: ring {}: {} of these crossed the link before; the other end may get them again under new numbers",
                 ring.name, ring.known_far
             )?;
         }

@@ -15,6 +15,24 @@ pub const TAB: u8 = 0x09;
 /// all parameters at their greatest lengths is shorter.
 pub const MAX_PACKET: usize = 4096;
 
+/// Where the first of two octets stands. Looks at sixteen at a time, which the compiler turns into few instructions.
+pub(super) fn first_of(octets: &[u8], one: u8, other: u8) -> Option<usize> {
+    let (chunks, _) = octets.as_chunks::<16>();
+    let without = chunks
+        .iter()
+        .take_while(|chunk| {
+            !chunk.iter().fold(false, |found, &octet| {
+                found | (octet == one) | (octet == other)
+            })
+        })
+        .count()
+        * 16;
+    octets[without..]
+        .iter()
+        .position(|&octet| octet == one || octet == other)
+        .map(|at| without + at)
+}
+
 /// Cuts what comes into packets.
 ///
 /// Whatever stands outside STX and ETX is dropped: greetings, line ends, noise. A finding is not the end: the next
@@ -48,9 +66,7 @@ impl Framer {
             return Ok(None);
         }
         let within = self.buffer.len().min(MAX_PACKET);
-        let border = self.buffer[self.scanned..within]
-            .iter()
-            .position(|&octet| octet == STX || octet == ETX);
+        let border = first_of(&self.buffer[self.scanned..within], STX, ETX);
         match border {
             Some(ahead) if self.buffer[self.scanned + ahead] == ETX => {
                 let frame = self.buffer.split_to(self.scanned + ahead + 1).freeze();

@@ -4,9 +4,10 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::frame::{ETX, STX, TAB};
+use super::frame::{ETX, STX, TAB, first_of};
 use super::operation::{Number, Operation};
 use super::parameter::{Kind, Parameter};
+use super::write::Writer;
 use crate::codec::Malformed;
 
 /// Octets of a header: `OO:NNN` and TAB behind the STX.
@@ -143,6 +144,13 @@ impl Packet {
         &self.octets
     }
 
+    /// The same packet under another number, with the checksum of that.
+    pub fn under(&self, number: Number) -> Bytes {
+        let mut out = Vec::with_capacity(self.octets.len() + 2);
+        Writer::begin(&mut out, self.operation, number).rest(&self.octets[HEADER..=self.last_tab]);
+        out.into()
+    }
+
     /// Its parameters in the order in which they stand, unknown ones too. After a malformed one there is no more.
     pub fn fields(&self) -> Fields<'_> {
         Fields {
@@ -202,19 +210,13 @@ impl<'a> Iterator for Fields<'a> {
             )));
         };
         let parameter = Parameter(number);
-        let mut length = 0;
-        for &octet in value {
-            match octet {
-                TAB => break,
-                0 => {
-                    return Some(Err(Malformed::new(
-                        start + 4 + length,
-                        parameter.field(),
-                        "holds a NUL",
-                    )));
-                }
-                _ => length += 1,
-            }
+        let length = first_of(value, TAB, 0).unwrap_or(value.len());
+        if value.get(length) == Some(&0) {
+            return Some(Err(Malformed::new(
+                start + 4 + length,
+                parameter.field(),
+                "holds a NUL",
+            )));
         }
         self.offset = start + 4 + length + 1;
         Some(Ok(Field {
@@ -355,6 +357,15 @@ mod tests {
         assert_eq!(packet.field(Parameter::DESTINATION).unwrap().value, b"");
         assert_eq!(packet.field(Parameter(999)).unwrap().offset, 25);
         assert_eq!(packet.fields().count(), 3);
+    }
+
+    #[test]
+    fn a_packet_can_be_sent_under_another_number() {
+        let packet = read(b"\x0203:003\t021:1\t033:a:b\t\x03").unwrap();
+        let again = Packet::read(packet.under(Number::new(255).unwrap())).unwrap();
+        assert_eq!(again.checksum(), Checksum::Right);
+        assert_eq!(again.number().get(), 255);
+        assert!(again.fields().eq(packet.fields()));
     }
 
     #[test]

@@ -85,12 +85,29 @@ const fn pairs() -> [[u8; 128]; 128] {
     pairs
 }
 
-fn pair(first: u8, second: u8) -> Option<u8> {
-    let code = *PAIRS
-        .get(usize::from(first))?
-        .get(usize::from(second))
-        .filter(|&&code| code != NO_PAIR)?;
-    Some(code)
+fn pair(characters: &[u8; 2]) -> Option<u8> {
+    let [first, second] = characters.map(usize::from);
+    match *PAIRS.get(first)?.get(second)? {
+        NO_PAIR => None,
+        code => Some(code),
+    }
+}
+
+/// Whether each of sixteen characters is the septet that it looks like. What is not by [`MEANINGS`] is spelled out
+/// here, so that the compiler can look at all of them at once; a test compares the two.
+fn stand_for_themselves(chunk: &[u8; 16]) -> bool {
+    let odd = |octet: u8| {
+        (octet >= 0x80)
+            | (octet == b'@')
+            | (octet == b'$')
+            | (octet == b']')
+            | (octet == b'}')
+            | (octet == b'_')
+    };
+    chunk
+        .iter()
+        .fold(0, |found, &octet| found | u8::from(odd(octet)))
+        == 0
 }
 
 /// Appends the character form of septets, one an octet.
@@ -109,44 +126,63 @@ pub fn encode(septets: &[u8], out: &mut Vec<u8>) {
 /// The text that a value of parameter 033 writes, as the data of a body: septets, or UTF-16 if it holds a character
 /// of Latin-1 that the GSM alphabet does not have.
 pub fn decode(value: &[u8]) -> (Coding, Bytes) {
-    let mut septets = Vec::with_capacity(value.len());
-    let mut rest = value;
-    while let Some((&octet, after)) = rest.split_first() {
-        rest = after;
-        match MEANINGS[usize::from(octet)] {
-            Meaning::Septet(septet) => septets.push(septet),
-            Meaning::Underscore => match after {
-                &[first, second, ref behind @ ..] if let Some(septet) = pair(first, second) => {
-                    septets.push(septet);
-                    rest = behind;
-                }
-                _ => septets.push(UNDERSCORE),
-            },
-            Meaning::Latin => {
-                let mut form = [0; 2];
-                let character = char::from(octet);
-                match gsm::encode(character.encode_utf8(&mut form)) {
-                    Ok(code) => septets.extend_from_slice(&code),
-                    Err(_) => return (Coding::Ucs2, beyond(&septets, octet, after)),
-                }
+    // One character is one septet at most, so the place for each is there already.
+    let mut septets = vec![0; value.len()];
+    let mut count = 0;
+    let mut at = 0;
+    let mut next_chunk = 0;
+    while let Some(&octet) = value.get(at) {
+        if at >= next_chunk
+            && let Some(chunk) = value[at..].first_chunk::<16>()
+        {
+            next_chunk = at + 16;
+            if stand_for_themselves(chunk) {
+                septets[count..count + 16].copy_from_slice(chunk);
+                count += 16;
+                at += 16;
+                continue;
             }
         }
+        at += 1;
+        septets[count] = match MEANINGS[usize::from(octet)] {
+            Meaning::Septet(septet) => septet,
+            Meaning::Underscore => match value[at..].first_chunk().and_then(pair) {
+                Some(septet) => {
+                    at += 2;
+                    septet
+                }
+                None => UNDERSCORE,
+            },
+            Meaning::Latin => match latin(octet) {
+                Some(septet) => septet,
+                None => return (Coding::Ucs2, beyond(&septets[..count], &value[at - 1..])),
+            },
+        };
+        count += 1;
     }
+    septets.truncate(count);
     (Coding::Gsm7, septets.into())
 }
 
-/// The text from its first character on that the alphabet does not have, as UTF-16.
-fn beyond(septets: &[u8], octet: u8, rest: &[u8]) -> Bytes {
+/// The septet of a character of Latin-1, if the alphabet has it.
+fn latin(octet: u8) -> Option<u8> {
+    let mut form = [0; 2];
+    match gsm::encode(char::from(octet).encode_utf8(&mut form)).as_deref() {
+        Ok(&[septet]) => Some(septet),
+        _ => None,
+    }
+}
+
+/// The whole text as UTF-16: what was read up to the first character that the alphabet does not have, and the rest.
+fn beyond(septets: &[u8], rest: &[u8]) -> Bytes {
     let mut text = gsm::decode(septets);
-    text.push(char::from(octet));
-    for piece in rest.split_inclusive(|&octet| octet >= 0x80) {
-        let (ascii, latin) = match piece.split_last() {
-            Some((&last, before)) if last >= 0x80 => (before, Some(char::from(last))),
-            _ => (piece, None),
-        };
-        let (_, septets) = decode(ascii);
-        text.push_str(&gsm::decode(&septets));
-        text.extend(latin);
+    for piece in rest.chunk_by(|one, other| (*one < 0x80) == (*other < 0x80)) {
+        if piece[0] < 0x80 {
+            let (_, septets) = decode(piece);
+            text.push_str(&gsm::decode(&septets));
+        } else {
+            text.extend(piece.iter().map(|&octet| char::from(octet)));
+        }
     }
     ucs2::encode(&text)
 }
@@ -194,6 +230,16 @@ mod tests {
             }
         }
         assert!(to_value(&[0x80]).is_err());
+    }
+
+    #[test]
+    fn characters_that_stand_for_themselves_are_those_of_the_table() {
+        for octet in 0..=255 {
+            let mut chunk = [b'x'; 16];
+            chunk[15] = octet;
+            let itself = MEANINGS[usize::from(octet)] == Meaning::Septet(octet);
+            assert_eq!(stand_for_themselves(&chunk), itself, "{octet:#04x}");
+        }
     }
 
     #[test]

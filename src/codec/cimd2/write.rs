@@ -120,6 +120,12 @@ impl<'a> Writer<'a> {
         self.out.push(TAB);
     }
 
+    /// Parameters that are written already, each with its TAB, and the end of the packet.
+    pub(super) fn rest(self, parameters: &[u8]) {
+        self.out.extend_from_slice(parameters);
+        self.end();
+    }
+
     /// Ends the packet with its checksum.
     pub fn end(self) {
         let [high, low] = hex_pair(checksum(&self.out[self.start..]));

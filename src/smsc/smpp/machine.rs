@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::codec::smpp::{Empty, Framer, Message, Pdu};
 use crate::message::Refused;
+use crate::smsc::events::Events;
 use crate::smsc::session::{Down, Event, Retry, SubmitAnswer, SubmitTurn};
 
 use super::bind::Peer;
 use super::config::Config;
 use super::counters::Counters;
 use super::deliveries::Deliveries;
-use super::events::Events;
+
 use super::jitter::Jitter;
 use super::outbox::Outbox;
 use super::requests::{Request, Requests};

@@ -48,7 +48,6 @@ mod config;
 mod counters;
 mod deliver;
 mod deliveries;
-mod events;
 mod face;
 mod ids;
 mod jitter;
