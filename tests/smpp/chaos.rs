@@ -44,6 +44,7 @@ struct World {
     most_frame: usize,
     bind: BindKind,
     most_held: usize,
+    most_waiting: usize,
     now: Moment,
     is_connected: bool,
     is_up: bool,
@@ -83,6 +84,7 @@ pub(crate) fn run(octets: &[u8]) {
         ..Config::default()
     };
     let most_frame = config.max_pdu;
+    let most_waiting = config.max_waiting_deliveries;
     let most_held = config.max_pdu * (config.max_waiting_deliveries + 1) + CHUNK;
     let mut world = World {
         session: Session::new(config, u64::from(choice)).expect("the configuration is right"),
@@ -90,6 +92,7 @@ pub(crate) fn run(octets: &[u8]) {
         most_frame,
         bind,
         most_held,
+        most_waiting,
         now: Moment::START,
         is_connected: false,
         is_up: false,
@@ -426,6 +429,11 @@ impl World {
             self.session.held_octets() <= self.most_held,
             "memory is bounded"
         );
+        // One is with the driver, the others wait.
+        let unanswered: u32 = self.deliveries.values().sum();
+        if unanswered as usize > self.most_waiting {
+            assert!(!self.session.wants_bytes(), "the queue is full");
+        }
         assert_eq!(
             self.session.poll_timeout().is_some(),
             self.is_connected,

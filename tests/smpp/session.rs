@@ -177,6 +177,23 @@ fn g1_no_probe_goes_out_while_a_submit_is_unanswered() {
 }
 
 #[test]
+fn a_probe_that_finds_the_session_gone_at_the_smsc_ends_it_here() {
+    let mut line = Line::bound(config());
+    line.pass(SECOND * 20);
+    line.said();
+    line.receive_pdu(&Pdu::EnquireLinkResp(Empty), Status::WRONG_BIND_STATE, 2);
+    assert_eq!(
+        line.said(),
+        ["ended, Soon: the SMSC answered a probe with RINVBNDSTS: binding anew"]
+    );
+    // Any other word is a sign of life, also that it does not know probes.
+    let mut line = Line::bound(config());
+    line.pass(SECOND * 20);
+    line.receive_pdu(&Pdu::GenericNack(Empty), Status::INVALID_COMMAND_ID, 2);
+    assert!(line.session.is_up());
+}
+
+#[test]
 fn silence_ends_the_connection_whatever_waits() {
     let mut line = Line::bound(Config {
         submit_timeout: SECOND * 120,

@@ -51,7 +51,7 @@ pub struct Config {
     #[serde(deserialize_with = "crate::smsc::duration::deserialize")]
     pub submit_timeout: Duration,
     /// After how long without an octet the connection ends, whatever else waits. Default `enquire_link_interval` and
-    /// the longer one of the two timeouts above.
+    /// the longest one of the three timeouts above.
     #[serde(deserialize_with = "crate::smsc::duration::deserialize_some")]
     pub inactivity_timeout: Option<Duration>,
     /// How long the rest of a begun PDU may take. Default 10 s.
@@ -252,8 +252,11 @@ impl Config {
     /// How long nothing at all may be heard.
     pub(super) fn inactivity(&self) -> Duration {
         self.inactivity_timeout.unwrap_or_else(|| {
-            self.enquire_link_interval
-                .saturating_add(self.submit_timeout.max(self.enquire_link_timeout))
+            let longest = self
+                .submit_timeout
+                .max(self.enquire_link_timeout)
+                .max(self.session_init_timeout);
+            self.enquire_link_interval.saturating_add(longest)
         })
     }
 

@@ -19,7 +19,7 @@
 //! | response to our bind, 0 | – | up; Bound (leaving: unbind out) | stray | stray | stray |
 //! | response to our bind, other; nack | – | ended, by its status | stray | stray | stray |
 //! | submit_sm_resp, nack to submit | – | stray | answered; next turn (0x04, 0x05, nack 0x02: ended) | answered; unbind out (0x04, 0x05, nack 0x02: ended) | stray |
-//! | enquire_link_resp, nack to probe | – | stray | waiting submit goes out (nack 0x02: ended) | unbind out (nack 0x02: ended) | stray |
+//! | enquire_link_resp, nack to probe | – | stray | waiting submit goes out (0x04, nack 0x02: ended) | unbind out (0x04, nack 0x02: ended) | stray |
 //! | unbind_resp, nack to unbind | – | stray | stray | stray | ended |
 //! | any other response | – | stray | stray | stray | stray |
 //! | enquire_link | – | answered | answered | answered | answered |

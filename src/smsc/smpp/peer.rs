@@ -129,7 +129,15 @@ impl Session {
                     "the SMSC lost the framing: it nacked a probe with RINVCMDLEN",
                 );
             }
-            // Whatever it says, it was heard.
+            Reply::To(Request::Probe) | Reply::Nack(Request::Probe)
+                if frame.status == Status::WRONG_BIND_STATE =>
+            {
+                self.end(
+                    Retry::Soon,
+                    "the SMSC answered a probe with RINVBNDSTS: binding anew",
+                );
+            }
+            // Whatever else it says, it was heard.
             Reply::To(Request::Probe) | Reply::Nack(Request::Probe) => {
                 self.counters.probes += 1;
                 self.go_on(now);
