@@ -26,7 +26,7 @@ const ROUNDS: usize = 5;
 const PHONE: &str = "+358401111111";
 
 /// Both protocols, each way, with and without a disk; and what an idle lane does.
-pub fn run() {
+pub(super) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -37,16 +37,36 @@ pub fn run() {
         let bench = runtime.block_on(Bench::start(protocol, memory, false));
         let (mt, mo) = (bench.mt_rates(&runtime), bench.mo_rates(&runtime));
         let goal = Goal::AtLeast(10_000.0);
-        figure(&format!("session.{protocol}_submit_no_sync"), mt, "a_second", goal);
-        figure(&format!("session.{protocol}_deliver_no_sync"), mo, "a_second", goal);
+        figure(
+            &format!("session.{protocol}_submit_no_sync"),
+            mt,
+            "a_second",
+            goal,
+        );
+        figure(
+            &format!("session.{protocol}_deliver_no_sync"),
+            mo,
+            "a_second",
+            goal,
+        );
         bench.stop(&runtime);
 
         let path = folder.path().join(protocol);
         let bench = runtime.block_on(Bench::start(protocol, rings_on_disk(&path), true));
         let (submit, deliver) = bench.against_the_ring(&runtime);
         let goal = Goal::AtLeast(0.8);
-        figure(&format!("session.{protocol}_submit"), submit, "of_the_ring_alone", goal);
-        figure(&format!("session.{protocol}_deliver"), deliver, "of_the_ring_alone", goal);
+        figure(
+            &format!("session.{protocol}_submit"),
+            submit,
+            "of_the_ring_alone",
+            goal,
+        );
+        figure(
+            &format!("session.{protocol}_deliver"),
+            deliver,
+            "of_the_ring_alone",
+            goal,
+        );
         bench.stop(&runtime);
     }
     let bench = runtime.block_on(Bench::start("cimd2", rings_in_memory(), false));
@@ -54,7 +74,12 @@ pub fn run() {
     let idle = Duration::from_secs(3);
     std::thread::sleep(idle);
     let wakeups = (bench.status.wakeups.get() - before) as f64 / idle.as_secs_f64();
-    figure("session.idle_wakeups", wakeups, "a_second", Goal::AtMost(1.0));
+    figure(
+        "session.idle_wakeups",
+        wakeups,
+        "a_second",
+        Goal::AtMost(1.0),
+    );
     bench.stop(&runtime);
 }
 
@@ -153,7 +178,10 @@ impl Bench {
 
     fn stop(self, runtime: &Runtime) {
         runtime.block_on(async {
-            self.orders.send(Order::Close).await.expect("the driver runs");
+            self.orders
+                .send(Order::Close)
+                .await
+                .expect("the driver runs");
             self.driver.await.expect("it ends");
             self.simulator.stop().await;
         });
@@ -165,7 +193,9 @@ impl Bench {
         while took < SLICE {
             let first = self.mt.look(Array::accepted).next().get();
             let last = Sequence::new(first + SLOTS - 1);
-            let parcels = (first..first + SLOTS).map(|n| (Sequence::new(n), parcel())).collect();
+            let parcels = (first..first + SLOTS)
+                .map(|n| (Sequence::new(n), parcel()))
+                .collect();
             runtime.block_on(async {
                 let mut changes = self.mt.changes();
                 let start = Instant::now();
@@ -187,7 +217,8 @@ impl Bench {
             let last = self.mo.look(Array::accepted).plus(SLOTS);
             let start = Instant::now();
             for number in 0..SLOTS {
-                self.simulator.phone_sends(PHONE, "17000", &format!("message {number}"));
+                self.simulator
+                    .phone_sends(PHONE, "17000", &format!("message {number}"));
             }
             runtime.block_on(async {
                 let mut changes = self.mo.changes();
@@ -203,11 +234,19 @@ impl Bench {
     }
 
     fn mt_rates(&self, runtime: &Runtime) -> f64 {
-        median(&mut (0..ROUNDS).map(|_| self.submit_rate(runtime)).collect::<Vec<_>>())
+        median(
+            &mut (0..ROUNDS)
+                .map(|_| self.submit_rate(runtime))
+                .collect::<Vec<_>>(),
+        )
     }
 
     fn mo_rates(&self, runtime: &Runtime) -> f64 {
-        median(&mut (0..ROUNDS).map(|_| self.deliver_rate(runtime)).collect::<Vec<_>>())
+        median(
+            &mut (0..ROUNDS)
+                .map(|_| self.deliver_rate(runtime))
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// Each way against what the same rings do alone, slice by slice: one sync a message.
@@ -243,5 +282,7 @@ fn append_rate(runtime: &Runtime, ring: &Ring) -> f64 {
         }
         f64::from(done) / start.elapsed().as_secs_f64()
     };
-    runtime.block_on(runtime.spawn(work)).expect("appending works")
+    runtime
+        .block_on(runtime.spawn(work))
+        .expect("appending works")
 }

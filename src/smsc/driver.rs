@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 use super::courier::{Courier, Manner, Step, Verdict};
 use super::pause::Pauses;
 use super::session::{
-    Answer, Delivery, DeliveryTurn, Down, Event, Recognition, Retry, Session, SubmitTurn,
+    Answer, Delivery, DeliveryTurn, Down, Event, Recognition, Retry, Session, SubmitAnswer,
+    SubmitTurn,
 };
 use super::status::{LaneStatus, Phase};
 use super::transport::{Endpoint, Line};
@@ -208,9 +209,7 @@ impl Driver {
         loop {
             self.drain(line.as_mut(), pauses).await;
             if let Some(down) = self.ended.take() {
-                self.turn = None;
-                self.open = None;
-                self.offering = None;
+                self.forget_connection();
                 return Ok(down);
             }
             let wake = self.advance()?;
@@ -250,6 +249,17 @@ impl Driver {
                 () = changed(mo_changes.as_mut()), if waits_for_room => {}
                 order = orders.recv() => self.obey(order.unwrap_or(Order::Close)),
             }
+        }
+    }
+
+    /// What was under way on a connection that has ended: turns are void, the SMSC delivers again what was not answered,
+    /// and a message that was still being marked has not left.
+    fn forget_connection(&mut self) {
+        self.turn = None;
+        self.open = None;
+        if self.offering.take().is_some() {
+            let now = self.clock.now();
+            self.courier.answered(now, SubmitAnswer::NotSent);
         }
     }
 

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use sluice::codec::smpp::{
-    Address, COctets, Cancel, CommandId, Data, ESM_INTERMEDIATE, ESM_RECEIPT, ESM_UDHI, Empty,
-    Frame, IdResp, Message, MessageState, Pdu, PduView, Query, Receipt, Replace, ShortText,
-    SmAddress, Status, Tag, TlvList,
+    Address, COctets, Cancel, CommandId, Data, ESM_RECEIPT, ESM_UDHI, Empty, Frame, IdResp,
+    Message, MessageState, Pdu, PduView, Query, Receipt, Replace, ShortText, SmAddress, Status,
+    Tag, TlvList,
 };
 use sluice::sim::{Account, Cimd2, Config, Event, Simulator, Smpp};
 
