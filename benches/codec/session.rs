@@ -26,7 +26,7 @@ const ROUNDS: usize = 5;
 const PHONE: &str = "+358401111111";
 
 /// Both protocols, each way, with and without a disk; and what an idle lane does.
-pub(super) fn run() {
+pub(crate) fn run() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
