@@ -1,0 +1,167 @@
+//! Files with secrets in them: written whole or not at all, for their owner alone.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use super::error::PkiError;
+
+/// Owner reads and writes.
+const SECRET: u32 = 0o600;
+/// Owner enters.
+const SECRET_DIRECTORY: u32 = 0o700;
+/// Largest file that pairing reads: a bundle is about 3 kB, a register entry 200 octets, so this is a list of tens
+/// of thousands, and a wrong file named by mistake does not fill the memory.
+const MAX_FILE: u64 = 8 << 20;
+
+/// Makes a directory that only its owner enters, with those above it.
+pub(super) fn make_directory(directory: &Path) -> Result<(), PkiError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(SECRET_DIRECTORY)
+        .create(directory)
+        .map_err(|source| PkiError::Write {
+            file: directory.to_owned(),
+            source,
+        })
+}
+
+/// Writes a file that only its owner reads: beside it first, then in one step to its place, so that whoever reads
+/// sees the old one or the new one, also after a power cut.
+pub(super) fn write(file: &Path, content: &str) -> Result<(), PkiError> {
+    let failed = |source| PkiError::Write {
+        file: file.to_owned(),
+        source,
+    };
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    // A remainder of an interrupted write may have any permissions.
+    match fs::remove_file(&beside) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(failed(error)),
+    }
+    let mut new = create(&beside).map_err(failed)?;
+    new.write_all(content.as_bytes()).map_err(failed)?;
+    new.sync_all().map_err(failed)?;
+    fs::rename(&beside, file).map_err(failed)?;
+    sync_directory(file).map_err(failed)
+}
+
+/// Writes a file that must not be there yet.
+pub(super) fn write_first(file: &Path, content: &str) -> Result<(), PkiError> {
+    let failed = |source| PkiError::Write {
+        file: file.to_owned(),
+        source,
+    };
+    let mut new = create(file).map_err(failed)?;
+    new.write_all(content.as_bytes()).map_err(failed)?;
+    new.sync_all().map_err(failed)?;
+    sync_directory(file).map_err(failed)
+}
+
+fn create(file: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(SECRET)
+        .open(file)
+}
+
+fn sync_directory(file: &Path) -> io::Result<()> {
+    let directory = match file.parent() {
+        Some(above) if !above.as_os_str().is_empty() => above,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
+}
+
+/// Reads a file of ours.
+pub(super) fn read(file: &Path, next: &'static str) -> Result<String, PkiError> {
+    let failed = |source| PkiError::Read {
+        file: file.to_owned(),
+        source,
+        next,
+    };
+    let length = fs::metadata(file).map_err(failed)?.len();
+    if length > MAX_FILE {
+        return Err(PkiError::Malformed {
+            file: file.to_owned(),
+            what: format!("it has {length} octets, more than {MAX_FILE}"),
+            next,
+        });
+    }
+    fs::read_to_string(file).map_err(failed)
+}
+
+/// Reads a file of ours that holds a private key: the owner and its group may read it, nobody else.
+pub(super) fn read_secret(file: &Path, next: &'static str) -> Result<String, PkiError> {
+    let mode = fs::metadata(file)
+        .map_err(|source| PkiError::Read {
+            file: file.to_owned(),
+            source,
+            next,
+        })?
+        .mode()
+        & 0o7777;
+    if mode & 0o007 != 0 {
+        return Err(PkiError::TooOpen {
+            file: file.to_owned(),
+            mode,
+        });
+    }
+    read(file, next)
+}
+
+/// What tells that a file is another than before, without reading it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// Of the file as it is now; none if it is not there.
+    pub(super) fn of(file: &Path) -> Option<Self> {
+        let metadata = fs::metadata(file).ok()?;
+        Some(Self {
+            inode: metadata.ino(),
+            length: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+}
+
+/// The right to change an authority's directory; one process at a time.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes it, or tells that another has it.
+    pub(super) fn take(directory: &Path) -> Result<Self, PkiError> {
+        let path = directory.join("lock");
+        let failed = |source| PkiError::Write {
+            file: path.clone(),
+            source,
+        };
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(SECRET)
+            .open(&path)
+            .map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(PkiError::Busy {
+                directory: directory.to_owned(),
+            }),
+            Err(fs::TryLockError::Error(source)) => Err(failed(source)),
+        }
+    }
+}
