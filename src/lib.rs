@@ -15,6 +15,10 @@
     warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)
 )]
 
+/// The command line.
+pub mod cli {
+    pub mod pair;
+}
 pub mod clock;
 pub mod codec;
 pub mod lane;
@@ -22,5 +26,6 @@ pub mod link;
 pub mod message;
 pub mod private;
 pub mod ring;
+pub mod sim;
 pub mod smsc;
 pub mod text;

@@ -270,6 +270,17 @@ impl Shared {
         });
     }
 
+    /// Reads the register again if it changed; a file of some kilobytes on a local disk.
+    fn reread(&self) {
+        match self.identity.gate().reread() {
+            Reread::Same => {}
+            Reread::Changed => tracing::info!("the register of enrolled edges was read again"),
+            Reread::Failed(error) => {
+                tracing::error!("the register as it was before stays in force: {error}");
+            }
+        }
+    }
+
     /// Looks at who is connected, with the register and the time as they are now.
     fn cut_off(&self) {
         let now = self.clock.wall();
@@ -296,14 +307,7 @@ async fn watch(shared: Arc<Shared>) {
     let mut unreadable = None;
     loop {
         tick.tick().await;
-        // Files of some kilobytes on a local disk, and only when they changed.
-        match shared.identity.gate().reread() {
-            Reread::Same => {}
-            Reread::Changed => tracing::info!("the register of enrolled edges was read again"),
-            Reread::Failed(error) => {
-                tracing::error!("the register as it was before stays in force: {error}");
-            }
-        }
+        shared.reread();
         match shared.identity.reread() {
             Ok(true) => {
                 unreadable = None;
@@ -446,7 +450,7 @@ fn admit(shared: &Shared, shown: Option<&[u8]>) -> Result<(String, Facts), Strin
     let facts = Facts::read(shown)?;
     let gate = shared.identity.gate();
     // Whoever was enrolled a moment ago comes in now, and whoever was revoked a moment ago does not.
-    gate.reread();
+    shared.reread();
     let name = gate
         .admit(&facts, shared.clock.wall())
         .map_err(|refusal| refusal.to_string())?;
