@@ -13,7 +13,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -166,18 +165,12 @@ pub struct Passed {
     pub datagrams: u64,
     /// Of those, how many it lost or had no room for.
     pub datagrams_lost: u64,
-    /// TCP connections that it passed on.
+    /// TCP connections that came to the line.
+    pub calls: u64,
+    /// Of those, how many it passed on.
     pub streams: u64,
     /// Octets of TCP that it passed on.
     pub stream_octets: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    datagrams: AtomicU64,
-    datagrams_lost: AtomicU64,
-    streams: AtomicU64,
-    stream_octets: AtomicU64,
 }
 
 /// Which way, as an index.
@@ -194,7 +187,7 @@ struct Shared {
     /// Counts how often the way out was moved.
     moved: watch::Sender<u64>,
     ways: Mutex<[Way; 2]>,
-    counters: Counters,
+    passed: watch::Sender<Passed>,
 }
 
 impl Shared {
@@ -205,14 +198,14 @@ impl Shared {
     }
 
     fn pass_datagram(&self, to: To, length: usize) -> Fate {
-        self.counters.datagrams.fetch_add(1, Ordering::Relaxed);
         let fate = match self.weather.borrow().udp_blocked {
             true => Fate::Lost,
             false => self.pass(to, length),
         };
-        if matches!(fate, Fate::Lost | Fate::Dropped) {
-            self.counters.datagrams_lost.fetch_add(1, Ordering::Relaxed);
-        }
+        self.passed.send_modify(|passed| {
+            passed.datagrams += 1;
+            passed.datagrams_lost += u64::from(matches!(fate, Fate::Lost | Fate::Dropped));
+        });
         fate
     }
 }
@@ -250,7 +243,7 @@ impl Line {
             weather: watch::Sender::new(weather),
             moved: watch::Sender::new(0),
             ways: Mutex::new([Way::new(seed), Way::new(!seed)]),
-            counters: Counters::default(),
+            passed: watch::Sender::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(datagrams(Arc::clone(&shared), Arc::new(udp)));
@@ -284,14 +277,14 @@ impl Line {
 
     /// What passed so far.
     pub fn passed(&self) -> Passed {
-        let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.shared.counters;
-        Passed {
-            datagrams: of(&counters.datagrams),
-            datagrams_lost: of(&counters.datagrams_lost),
-            streams: of(&counters.streams),
-            stream_octets: of(&counters.stream_octets),
-        }
+        *self.shared.passed.borrow()
+    }
+
+    /// Waits until enough has passed.
+    pub async fn until(&self, enough: impl FnMut(&Passed) -> bool) {
+        let mut passed = self.shared.passed.subscribe();
+        // The sender lives in `self`.
+        let _ = passed.wait_for(enough).await;
     }
 }
 
@@ -406,6 +399,7 @@ async fn streams(shared: Arc<Shared>, listener: TcpListener) {
             tokio::task::yield_now().await;
             continue;
         };
+        shared.passed.send_modify(|passed| passed.calls += 1);
         let shared = Arc::clone(&shared);
         tasks.spawn(async move {
             if let Err(error) = stream(shared, near).await {
@@ -429,7 +423,7 @@ async fn stream(shared: Arc<Shared>, near: TcpStream) -> io::Result<()> {
     let far = TcpStream::connect(shared.target).await?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
-    shared.counters.streams.fetch_add(1, Ordering::Relaxed);
+    shared.passed.send_modify(|passed| passed.streams += 1);
     let (near_in, near_out) = near.into_split();
     let (far_in, far_out) = far.into_split();
     tokio::try_join!(
@@ -484,10 +478,10 @@ async fn pump(
             sleep_until(shared.clock.instant(due).into()).await;
             up(shared).await;
             out.write_all(&piece).await?;
+            let octets = piece.len() as u64;
             shared
-                .counters
-                .stream_octets
-                .fetch_add(piece.len() as u64, Ordering::Relaxed);
+                .passed
+                .send_modify(|passed| passed.stream_octets += octets);
         }
         out.shutdown().await
     };

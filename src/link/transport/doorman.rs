@@ -23,7 +23,7 @@ const MAX_FAILURES: u32 = 30;
 /// The time over which failures are counted.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Lines of the log for failures from one place within [`WINDOW`].
-const MAX_LINES: u32 = 5;
+const MAX_LINES: u32 = 10;
 /// Places remembered at the same time. When there are more, the one that was quiet longest is forgotten; a flood
 /// from so many places is not stopped by counting them.
 const MAX_PLACES: usize = 4096;
@@ -246,7 +246,7 @@ mod tests {
     #[test]
     fn the_log_gets_a_few_lines_from_one_place() {
         let mut doorman = Doorman::new(10);
-        let mut lines: Vec<_> = (0..10).map(|_| doorman.line(HERE, NOW)).collect();
+        let mut lines: Vec<_> = (0..20).map(|_| doorman.line(HERE, NOW)).collect();
         lines.dedup();
         assert_eq!(lines, [Line::Say, Line::SayAndRest, Line::Rest]);
         assert_eq!(doorman.line(HERE, NOW + WINDOW), Line::Say);

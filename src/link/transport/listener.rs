@@ -440,7 +440,9 @@ fn refused(verdict: &Verdict, ended: &Ended) -> String {
     match (verdict.words(), ended) {
         (Some(words), _) => format!("refused: {words}"),
         (None, Ended::Refused(words)) => format!("the caller broke off: {words}"),
-        (None, other) => format!("no handshake: {other}"),
+        (None, Ended::Lost(words) | Ended::Far(words) | Ended::Here(words)) => {
+            format!("no handshake: {words}")
+        }
     }
 }
 
