@@ -110,7 +110,7 @@ pub enum PairError {
         /// The edge.
         edge: String,
         /// Why.
-        source: PkiError,
+        source: Box<PkiError>,
     },
     /// The output cannot be written.
     #[error("writing the output failed: {0}")]
@@ -196,7 +196,7 @@ fn bundle_file(edge: &str, out: Option<PathBuf>) -> Result<PathBuf, PairError> {
 fn save(bundle: &Bundle, file: &Path) -> Result<(), PairError> {
     bundle.save(file).map_err(|source| PairError::BundleLost {
         edge: bundle.edge.clone(),
-        source,
+        source: Box::new(source),
     })
 }
 

@@ -1,8 +1,8 @@
 //! Files with secrets in them: written whole or not at all, for their owner alone.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use super::error::PkiError;
@@ -28,7 +28,8 @@ pub(super) fn make_directory(directory: &Path) -> Result<(), PkiError> {
 }
 
 /// Writes a file that only its owner reads: beside it first, then in one step to its place, so that whoever reads
-/// sees the old one or the new one, also after a power cut.
+/// sees the old one or the new one, also after a power cut. A file that was there keeps its owner and permissions; a
+/// new one belongs to the owner of its directory, so that what root does for the service the service can read.
 pub(super) fn write(file: &Path, content: &str) -> Result<(), PkiError> {
     let failed = |source| PkiError::Write {
         file: file.to_owned(),
@@ -44,6 +45,18 @@ pub(super) fn write(file: &Path, content: &str) -> Result<(), PkiError> {
         Err(error) => return Err(failed(error)),
     }
     let mut new = create(&beside).map_err(failed)?;
+    match fs::metadata(file) {
+        Ok(before) => {
+            give(&new, &before).map_err(failed)?;
+            if before.mode() & 0o007 == 0 {
+                new.set_permissions(before.permissions()).map_err(failed)?;
+            }
+        }
+        Err(_) => {
+            let above = fs::metadata(directory_of(file)).map_err(failed)?;
+            give(&new, &above).map_err(failed)?;
+        }
+    }
     new.write_all(content.as_bytes()).map_err(failed)?;
     new.sync_all().map_err(failed)?;
     fs::rename(&beside, file).map_err(failed)?;
@@ -70,12 +83,28 @@ fn create(file: &Path) -> io::Result<File> {
         .open(file)
 }
 
-fn sync_directory(file: &Path) -> io::Result<()> {
-    let directory = match file.parent() {
+fn directory_of(file: &Path) -> &Path {
+    match file.parent() {
         Some(above) if !above.as_os_str().is_empty() => above,
         _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
+    }
+}
+
+fn sync_directory(file: &Path) -> io::Result<()> {
+    File::open(directory_of(file))?.sync_all()
+}
+
+/// Gives a file to the owner of something else.
+fn give(new: &File, owner: &Metadata) -> io::Result<()> {
+    let ours = new.metadata()?;
+    if (ours.uid(), ours.gid()) == (owner.uid(), owner.gid()) {
+        return Ok(());
+    }
+    match fchown(new, Some(owner.uid()), Some(owner.gid())) {
+        // Who may write here without being root, and without being the owner, may not give away; it stays his.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        done => done,
+    }
 }
 
 /// Reads a file of ours.
@@ -156,6 +185,8 @@ impl Lock {
             .mode(SECRET)
             .open(&path)
             .map_err(failed)?;
+        let above = fs::metadata(directory).map_err(failed)?;
+        give(&file, &above).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(fs::TryLockError::WouldBlock) => Err(PkiError::Busy {
@@ -163,5 +194,44 @@ impl Lock {
             }),
             Err(fs::TryLockError::Error(source)) => Err(failed(source)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+
+    #[test]
+    fn what_root_writes_belongs_to_whom_it_is_for() {
+        let home = tempfile::tempdir().unwrap();
+        // Without root's rights everything belongs to whoever runs this, and has to stay so.
+        let _ = chown(home.path(), Some(12345), Some(12345));
+        let owner = fs::metadata(home.path()).unwrap().uid();
+        let file = home.path().join("register.toml");
+        let _lock = Lock::take(home.path()).unwrap();
+        write(&file, "one").unwrap();
+        for name in ["register.toml", "lock"] {
+            let metadata = fs::metadata(home.path().join(name)).unwrap();
+            assert_eq!(metadata.uid(), owner, "{name}");
+            assert_eq!(metadata.mode() & 0o7777, 0o600, "{name}");
+        }
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        write(&file, "two").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        write(&file, "three").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+        assert_eq!(fs::read_to_string(&file).unwrap(), "three");
+    }
+
+    #[test]
+    fn a_remainder_of_an_interrupted_write_is_no_obstacle() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("authority.toml");
+        fs::write(home.path().join("authority.toml.new"), "half").unwrap();
+        write(&file, "whole").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "whole");
+        assert!(write_first(&file, "again").is_err());
     }
 }
