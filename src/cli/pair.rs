@@ -10,10 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::clock::WallTime;
-use crate::link::pki::{Authority, Bundle, EdgeIdentity, PkiError};
-
-/// Where the authority is unless something else is said.
-const DIRECTORY: &str = "/var/lib/sluice/pki";
+use crate::link::pki::{Authority, Bundle, DIRECTORY, EdgeIdentity, PkiError};
 
 /// Arguments of `sluice pair`.
 #[derive(Args, Debug)]

@@ -22,6 +22,8 @@ use super::files::{self, Lock, Stamp};
 use super::register::{Enrolled, Register};
 use crate::clock::WallTime;
 
+/// The authority's directory at central, unless another is configured.
+pub const DIRECTORY: &str = "/var/lib/sluice/pki";
 /// How long a certificate of an edge or a central is good if nothing else is said: long enough that renewal is a
 /// yearly habit with two spare years, short enough that a forgotten edge does not stay one for ever.
 pub const CERTIFICATE_LIFE: Duration = Duration::from_hours(3 * 365 * 24);

@@ -25,7 +25,7 @@ mod proof;
 mod register;
 mod times;
 
-pub use authority::{Authority, CERTIFICATE_LIFE, Listed, RENEWAL_GRACE, Standing};
+pub use authority::{Authority, CERTIFICATE_LIFE, DIRECTORY, Listed, RENEWAL_GRACE, Standing};
 pub use bundle::Bundle;
 pub use certificate::{Facts, Owner};
 pub use error::PkiError;

@@ -1,6 +1,7 @@
 //! Configuration of both doors: the `[link]` section at each end.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -37,6 +38,8 @@ pub enum Congestion {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ConnectorConfig {
+    /// The pairing bundle that was carried here. Default `/etc/sluice/edge.pair`.
+    pub bundle: PathBuf,
     /// `auto`, `quic` or `tcp`. Default `auto`.
     pub transport: Choice,
     /// Where central is, as `host:port`, the best first. Default: what the bundle says.
@@ -73,6 +76,7 @@ impl Default for ConnectorConfig {
     fn default() -> Self {
         let tuning = Tuning::DEFAULT;
         Self {
+            bundle: PathBuf::from("/etc/sluice/edge.pair"),
             transport: Choice::Auto,
             addresses: Vec::new(),
             bind: None,
@@ -92,6 +96,8 @@ impl Default for ConnectorConfig {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ListenerConfig {
+    /// The authority's directory. Default `/var/lib/sluice/pki`.
+    pub directory: PathBuf,
     /// Where to listen, UDP and TCP. Default `[::]:25500`, which takes IPv4 too.
     pub listen: SocketAddr,
     /// Connections at the same time, of all edges. Default 1024; an edge has one, and a second while it changes over.
@@ -118,6 +124,7 @@ impl Default for ListenerConfig {
     fn default() -> Self {
         let tuning = Tuning::DEFAULT;
         Self {
+            directory: PathBuf::from(crate::link::pki::DIRECTORY),
             listen: SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), DEFAULT_PORT),
             max_connections: 1024,
             handshake_timeout: Duration::from_secs(15),
