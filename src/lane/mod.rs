@@ -7,5 +7,5 @@
 mod name;
 mod sequence;
 
-pub use name::{Direction, Lane, NameError, RingName, Side};
+pub use name::{Direction, Lane, NameError, RingName, Side, checked};
 pub use sequence::{Address, Epoch, Lap, SLOTS, Sequence};

@@ -26,7 +26,8 @@ pub enum NameError {
     NotARing,
 }
 
-fn checked(name: &str) -> Result<&str, NameError> {
+/// The name of an edge, a lane or a central, if it is one.
+pub fn checked(name: &str) -> Result<&str, NameError> {
     if name.is_empty() {
         return Err(NameError::Empty);
     }

@@ -5,7 +5,8 @@
 //! Phones here live as long as the simulator, and nothing is written to disk but its record.
 //!
 //! Sessions are machines without I/O and share one network, also without; the driver around them carries octets and
-//! keeps time. `docs/simulator.md` shows scripts and commands.
+//! keeps time. `docs/simulator.md` shows scripts and commands. [`line`] is a bad internet line to go with it, in user
+//! space.
 
 pub mod cli;
 mod command;
@@ -13,6 +14,7 @@ mod config;
 mod driver;
 mod event;
 mod fault;
+pub mod line;
 mod network;
 mod phone;
 mod pty;
