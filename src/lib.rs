@@ -18,6 +18,7 @@
 pub mod clock;
 pub mod codec;
 pub mod lane;
+pub mod link;
 pub mod message;
 pub mod private;
 pub mod ring;
