@@ -724,7 +724,7 @@ impl<R: RingView> Peer<R> {
                 Timer::Silence => {
                     let heard = now - self.heard_at;
                     let limit = self.rtt.silence();
-                    if heard < limit {
+                    if now < self.heard_at + limit {
                         self.timers.set(Timer::Silence, self.heard_at + limit);
                     } else {
                         self.close(
@@ -856,7 +856,7 @@ impl<R: RingView> Peer<R> {
         let (worry, pause) = self.rtt.worry();
         let last_said = self.sent.last_at();
         let mut ping = last_said + PING_AFTER;
-        if now - self.heard_at >= worry {
+        if now >= self.heard_at + worry {
             ping = ping.min(last_said + pause);
         } else {
             ping = ping.min((self.heard_at + worry).max(last_said + pause));

@@ -1,6 +1,7 @@
 //! Packets on their way: what each carried, whether it arrived, whether it is lost.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::frame::Ack;
 use super::gauge::{Gauge, Stamp};
@@ -72,6 +73,12 @@ pub(super) struct Fates {
 /// An acknowledgment of a packet that was never sent.
 #[derive(Debug)]
 pub(super) struct NeverSent(pub(super) u64);
+
+/// How long a packet may take that others have passed.
+fn patience(rtt: &Rtt) -> Duration {
+    let usual = rtt.smoothed().max(rtt.latest());
+    usual + usual / 8 + Duration::from_millis(1)
+}
 
 /// All packets that are not settled.
 #[derive(Debug)]
@@ -188,7 +195,7 @@ impl Sent {
         }
         if let Some((number, stamp, at)) = newest {
             if number == ack.largest {
-                let held_back = std::time::Duration::from_micros(ack.delay.min(1 << 24) * 64);
+                let held_back = Duration::from_micros(ack.delay.min(1 << 24) * 64);
                 rtt.measured(now, now - at, held_back);
             }
             self.largest_acknowledged = self.largest_acknowledged.max(number);
@@ -235,14 +242,13 @@ impl Sent {
         gauge: &mut Gauge,
         fates: &mut Fates,
     ) {
-        let patience = rtt.smoothed().max(rtt.latest());
-        let patience = patience + patience / 8 + std::time::Duration::from_millis(1);
+        let patience = patience(rtt);
         let mut number = self.unsettled.max(self.base);
         while number < self.largest_acknowledged {
             let packet = &mut self.packets[(number - self.base) as usize];
             if packet.fate == Fate::Waiting {
                 let passed = self.largest_acknowledged - number >= self.gap;
-                if !passed && now - packet.at < patience {
+                if !passed && now < packet.at + patience {
                     break;
                 }
                 packet.fate = Fate::Lost;
@@ -271,12 +277,12 @@ impl Sent {
         }
     }
 
-    fn trim_settled(&mut self, now: Moment, patience: std::time::Duration) {
+    fn trim_settled(&mut self, now: Moment, patience: Duration) {
         while let Some(packet) = self.packets.front() {
             let gone = match packet.fate {
                 Fate::Acknowledged => true,
                 // A while longer, to see whether it was only overtaken.
-                Fate::Lost => now - packet.at > 2 * patience,
+                Fate::Lost => now > packet.at + 2 * patience,
                 Fate::Waiting => false,
             };
             if !gone {
@@ -289,14 +295,11 @@ impl Sent {
 
     /// When a packet that was passed by others has to be called lost.
     pub(super) fn loss_at(&self, rtt: &Rtt) -> Option<Moment> {
-        let patience = rtt.smoothed().max(rtt.latest());
         let mut number = self.unsettled.max(self.base);
         while number < self.largest_acknowledged {
             let packet = &self.packets[(number - self.base) as usize];
             if packet.fate == Fate::Waiting {
-                return Some(
-                    packet.at + patience + patience / 8 + std::time::Duration::from_millis(1),
-                );
+                return Some(packet.at + patience(rtt));
             }
             number += 1;
         }

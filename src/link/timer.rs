@@ -49,12 +49,6 @@ impl Timers {
         self.0[timer as usize] = at;
     }
 
-    /// Lets a timer come at the latest then.
-    pub(super) fn at_latest(&mut self, timer: Timer, at: Moment) {
-        let place = &mut self.0[timer as usize];
-        *place = Some(place.map_or(at, |set| set.min(at)));
-    }
-
     pub(super) const fn clear(&mut self, timer: Timer) {
         self.0[timer as usize] = None;
     }

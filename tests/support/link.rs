@@ -236,6 +236,7 @@ pub struct Pair {
     /// What else the peers asked for.
     pub actions: [Vec<Action>; 2],
     pub outcomes: Vec<(usize, usize, Sequence, Outcome)>,
+    idle: u32,
     storing: Vec<(Moment, usize, usize, Vec<(Sequence, Parcel)>)>,
 }
 
@@ -272,6 +273,7 @@ impl Pair {
             keep: true,
             actions: Default::default(),
             outcomes: Vec::new(),
+            idle: 0,
             storing: Vec::new(),
         }
     }
@@ -388,6 +390,9 @@ impl Pair {
             self.now = until;
             return false;
         };
+        // A timer that is due again and again would hold time up for ever.
+        self.idle = if next > self.now { 0 } else { self.idle + 1 };
+        assert!(self.idle < 10_000, "time stands still: {:#?}", self.peers);
         self.now = self.now.max(next);
         for end in [EDGE, CENTRAL] {
             while let Some(packet) = self.lines[1 - end].arrives(self.now) {
