@@ -329,7 +329,8 @@ impl Mirror {
         for &sequence in sequences {
             self.storing.remove(&sequence);
             self.asking.remove(&sequence);
-            if self.placeholders.remove(&sequence) {
+            let here = at.ring.look(|array| array.flags(sequence).retrieved);
+            if self.placeholders.remove(&sequence) && here {
                 let done = at.ring.process_with(sequence, Outcome::Lost);
                 done.map_err(|why| misstep(at.ring, why))?;
             }

@@ -122,7 +122,7 @@ impl Rtt {
     /// How long a packet that is not full may wait for company.
     pub(super) fn gather(&self) -> Duration {
         if self.is_known() {
-            (self.smoothed() / 64).min(Duration::from_millis(5))
+            (self.smoothed() / 128).min(Duration::from_millis(3))
         } else {
             Duration::ZERO
         }
