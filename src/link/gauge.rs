@@ -142,9 +142,11 @@ impl Gauge {
             Phase::Steady { .. } if self.last_limited && !rtt.shows_a_queue() => GAIN_TRY,
             Phase::Steady { step, .. } => GAINS[step],
         };
-        let rate = match self.rate() {
-            0 => FIRST_FLIGHT * 1_000_000 / (rtt.smoothed().as_micros() as u64).max(1),
-            rate => rate,
+        let rate = match self.phase {
+            // What was measured so far may be a few pings.
+            Phase::Start => self.rate().max(each(FIRST_FLIGHT, rtt.smoothed())),
+            Phase::Drain => self.rate(),
+            Phase::Steady { .. } => self.rate().max(each(LEAST_FLIGHT, rtt.smoothed())),
         };
         (rate.saturating_mul(gain) / 100).max(MAX_PACKET as u64)
     }
@@ -177,7 +179,7 @@ impl Gauge {
             delivered: self.delivered,
             delivered_at: self.delivered_at,
             first_sent_at: self.first_sent_at,
-            limited: self.delivered < self.limited_until,
+            limited: self.limited_until > 0 && self.delivered <= self.limited_until,
         }
     }
 
@@ -301,6 +303,11 @@ impl Gauge {
     pub(super) fn not_lost(&mut self) {
         self.loss = (self.loss - LOSS_WEIGHT).max(0.0);
     }
+}
+
+/// So many octets in each such time, as a rate.
+fn each(octets: u64, time: Duration) -> u64 {
+    octets * 1_000_000 / (time.as_micros() as u64).max(1)
 }
 
 #[cfg(test)]

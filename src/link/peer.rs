@@ -474,7 +474,7 @@ impl<R: RingView> Peer<R> {
                 self.end(reason, true);
                 Ok(true)
             }
-            Frame::Ring(showing) => self.handle_ring(showing).map(|()| true),
+            Frame::Ring(showing) => self.handle_ring(&showing).map(|()| true),
             Frame::RingRefused { index, refusal } => {
                 self.handle_ring_refused(index, refusal);
                 Ok(true)
@@ -679,8 +679,13 @@ impl<R: RingView> Peer<R> {
     pub fn adopted(&mut self, now: Moment, ring: usize, renewed: R) {
         let port = &mut self.ports[ring];
         port.ring = renewed;
-        port.standing = Standing::Waiting;
         port.showing.change();
+        if let Standing::Adopting(showing) =
+            std::mem::replace(&mut port.standing, Standing::Waiting)
+            && let Err(reason) = self.handle_ring(&showing)
+        {
+            self.close(now, reason);
+        }
         self.speaks(ring);
         self.schedule(now);
     }
@@ -892,7 +897,7 @@ impl<R: RingView> Peer<R> {
     pub fn ring_standing(&self, ring: usize) -> Result<bool, Shut> {
         match &self.ports[ring].standing {
             Standing::Open => Ok(true),
-            Standing::Waiting | Standing::Adopting => Ok(false),
+            Standing::Waiting | Standing::Adopting(_) => Ok(false),
             Standing::Shut(shut) => Err(shut.clone()),
         }
     }

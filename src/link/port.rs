@@ -77,8 +77,8 @@ impl Said {
 pub(super) enum Standing {
     /// The far end has not shown it yet.
     Waiting,
-    /// A mirror that takes its origin's epoch.
-    Adopting,
+    /// A mirror that takes its origin's epoch; then what the origin showed is looked at again.
+    Adopting(Box<Showing>),
     /// It takes part.
     Open,
     /// It does not, and why.

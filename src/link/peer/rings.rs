@@ -109,14 +109,14 @@ impl<R: RingView> Peer<R> {
         Ok(Some(place))
     }
 
-    pub(super) fn handle_ring(&mut self, showing: Box<Showing>) -> Result<(), Reason> {
-        let Some(place) = self.place_of(&showing)? else {
+    pub(super) fn handle_ring(&mut self, showing: &Showing) -> Result<(), Reason> {
+        let Some(place) = self.place_of(showing)? else {
             return Ok(());
         };
         let port = &mut self.ports[place];
         match port.standing {
             Standing::Waiting => {}
-            Standing::Adopting => return Ok(()),
+            Standing::Adopting(_) => return Ok(()),
             Standing::Open => {
                 // Theirs again: they may have missed ours.
                 if self.config.role == Role::Central && port.showing.is_settled() {
@@ -137,7 +137,7 @@ impl<R: RingView> Peer<R> {
             return Ok(());
         }
         if epoch != showing.epoch {
-            self.meet_other_epoch(place, epoch, &showing);
+            self.meet_other_epoch(place, epoch, showing);
             return Ok(());
         }
         let at = At {
@@ -146,8 +146,8 @@ impl<R: RingView> Peer<R> {
             index: showing.index,
         };
         let fence = match &mut port.part {
-            Part::Origin(origin) => origin.resync(&at, &showing, &mut self.actions)?,
-            Part::Mirror(mirror) => mirror.resync(&at, &showing)?,
+            Part::Origin(origin) => origin.resync(&at, showing, &mut self.actions)?,
+            Part::Mirror(mirror) => mirror.resync(&at, showing)?,
         };
         if let Some(fence) = fence {
             self.shut_ring(place, ShutReason::Fenced(fence));
@@ -171,7 +171,7 @@ impl<R: RingView> Peer<R> {
         let untouched = |array: &Array| array.accepted() == Sequence::NONE;
         match &port.part {
             Part::Mirror(_) if port.ring.look(untouched) => {
-                port.standing = Standing::Adopting;
+                port.standing = Standing::Adopting(Box::new(showing.clone()));
                 self.actions.push(Action::Adopt {
                     ring: place,
                     epoch: theirs,
@@ -209,7 +209,7 @@ impl<R: RingView> Peer<R> {
         let port = &mut self.ports[place];
         match port.standing {
             Standing::Open => {}
-            Standing::Waiting | Standing::Adopting => return Ok(false),
+            Standing::Waiting | Standing::Adopting(_) => return Ok(false),
             Standing::Shut(_) => return Ok(true),
         }
         let at = At {
