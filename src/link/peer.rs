@@ -280,7 +280,10 @@ pub struct Peer<R> {
     spare: VecDeque<usize>,
     greet: bool,
     ping: bool,
+    /// Probes since something was acknowledged, the last one's time, and whether its packet has yet to go.
     probes: u32,
+    probed_at: Moment,
+    probing: bool,
     heard_at: Moment,
     spoke_at: Moment,
     fates: Fates,
@@ -320,6 +323,8 @@ impl<R: RingView> Peer<R> {
             greet: edge,
             ping: false,
             probes: 0,
+            probed_at: Moment::START,
+            probing: false,
             heard_at: now,
             spoke_at: Moment::START,
             fates: Fates::default(),
@@ -753,7 +758,7 @@ impl<R: RingView> Peer<R> {
                     self.meet_fates(&mut fates);
                     self.fates = fates;
                 }
-                Timer::Probe => self.probe(),
+                Timer::Probe => self.probe(now),
                 Timer::Stale => self.look_for_stale(now),
             }
         }
@@ -761,8 +766,10 @@ impl<R: RingView> Peer<R> {
     }
 
     /// No acknowledgment came: the oldest contents go again, and if there are none, a ping.
-    fn probe(&mut self) {
+    fn probe(&mut self, now: Moment) {
         self.probes += 1;
+        self.probed_at = now;
+        self.probing = true;
         self.ping = true;
         for cargo in self.sent.oldest(2) {
             self.goes_again(0, cargo);
@@ -852,7 +859,7 @@ impl<R: RingView> Peer<R> {
             let since = if self.probes == 0 {
                 oldest
             } else {
-                self.sent.last_at()
+                self.probed_at
             };
             since + wait.min(LONGEST_PROBE.max(self.rtt.answer_within()))
         });

@@ -109,7 +109,7 @@ impl<R: RingView> Peer<R> {
         }
         let permitted = self.state == State::Open
             && self.sent.in_flight() + limit as u64 <= self.gauge.flight(&self.rtt)
-            || self.probes > 0 && self.ping;
+            || self.probing;
         if permitted {
             let load = self.load(limit);
             wish.messages = load > 0;
@@ -182,6 +182,7 @@ impl<R: RingView> Peer<R> {
             Frame::Ack(ack).encode(&mut out);
         }
         let after_ack = out.len();
+        self.probing = false;
         if std::mem::take(&mut self.ping) {
             Frame::Ping.encode(&mut out);
         }
