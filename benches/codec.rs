@@ -2,4 +2,14 @@
 
 mod support;
 
-fn main() {}
+mod codec {
+    pub(super) mod cimd2;
+    pub(super) mod session;
+    pub(super) mod smpp;
+}
+
+fn main() {
+    codec::cimd2::run();
+    codec::smpp::run();
+    codec::session::run();
+}

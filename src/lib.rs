@@ -15,12 +15,15 @@
     warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)
 )]
 
+pub mod cli;
 pub mod clock;
 pub mod codec;
+pub mod demo;
 pub mod lane;
 pub mod link;
 pub mod message;
 pub mod private;
 pub mod ring;
+pub mod sim;
 pub mod smsc;
 pub mod text;

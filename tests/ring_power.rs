@@ -7,46 +7,16 @@
 mod support;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use bytes::Bytes;
-use sluice::clock::WallTime;
-use sluice::lane::{Address, Lane, SLOTS, Sequence};
-use sluice::lane::{Direction, RingName, Side};
-use sluice::message::{
-    Body, Coding, DeliveryKey, Item, PhoneNumber, ShortCode, ShortMessage, UserDataHeader,
-};
-use sluice::ring::page::{self, PAGE, Place, State};
+use sluice::lane::{SLOTS, Sequence, Side};
 use sluice::ring::storage::Storage;
-use sluice::ring::{Parcel, Ring, RingFile, StoreError};
+use sluice::ring::{Ring, RingFile, StoreError};
+use support::breaking::{Breaking, Mutant};
 use support::chance::{Chance, from_environment};
 use support::disk::{Operation, SimulatedDisk};
-
-fn parcel(text: &str) -> Parcel {
-    let body = Body::new(
-        Coding::Octets,
-        UserDataHeader::NONE,
-        Bytes::copy_from_slice(text.as_bytes()),
-    )
-    .unwrap();
-    let message = ShortMessage::new(
-        PhoneNumber::new("358401234567").unwrap().into(),
-        ShortCode::new("12345").unwrap().into(),
-        body,
-    );
-    Parcel::pack(
-        &Item::Message(message),
-        WallTime::from_unix_ms(1),
-        DeliveryKey::NONE,
-    )
-    .unwrap()
-}
-
-fn name(side: Side) -> RingName {
-    RingName::new(Lane::new("oslo", "a").unwrap(), Direction::Mo, side)
-}
+use support::messages::{parcel, ring_name};
 
 /// What the world outside the ring knows.
 #[derive(Clone, Default)]
@@ -282,7 +252,7 @@ fn runtime() -> tokio::runtime::Runtime {
 fn formatted(side: Side) -> Vec<u8> {
     let disk = SimulatedDisk::default();
     let mut number = 41;
-    sluice::ring::format(&disk, &[name(side)], &mut || {
+    sluice::ring::format(&disk, &[ring_name(side)], &mut || {
         number += 1;
         number
     })
@@ -296,126 +266,6 @@ fn open(
 ) -> Result<Ring, sluice::ring::RingError> {
     let opened = RingFile::open_on(Path::new("(simulated)"), disk, live)?;
     Ok(opened.file.rings().remove(0))
-}
-
-/// A rule to be broken between ring and disk.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Mutant {
-    None,
-    /// Rule 1: an address is used again before *processed* of its former message is durable.
-    ReuseUnrecorded,
-    /// Rule 2: flags are rewritten inside the slot of a living message.
-    FlagsInSlot,
-    /// Rule 3: the unacknowledged tail is not wiped at recovery.
-    NoWipe,
-    /// Rule 4: a state page tells of messages that are still being written.
-    InFlightInState,
-    /// Rule 5: one state page instead of two by turns.
-    OneStatePage,
-}
-
-/// The disk with a rule broken.
-struct Breaking {
-    disk: SimulatedDisk,
-    mutant: Mutant,
-    /// The marks that were written last, for rule 2.
-    last_state: Mutex<Option<(State, Vec<u8>)>>,
-}
-
-fn slot_address(offset: u64) -> Option<Address> {
-    let first = page::slot_offset(0, Address::from_index(0));
-    let index = offset.checked_sub(first)? / PAGE as u64;
-    (index < SLOTS).then(|| Address::from_index(index as usize))
-}
-
-fn place_of(record: &[u8]) -> Option<Place> {
-    let epoch = u64::from_le_bytes(record.get(8..16)?.try_into().ok()?);
-    Some(Place {
-        ring: 0,
-        epoch: sluice::lane::Epoch::new(epoch)?,
-    })
-}
-
-impl Storage for Breaking {
-    fn length(&self) -> io::Result<u64> {
-        self.disk.length()
-    }
-
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.disk.read_at(offset, out)
-    }
-
-    fn write_at(&self, offset: u64, octets: &[u8]) -> io::Result<()> {
-        let is_state = octets.starts_with(b"RST1");
-        let slot = slot_address(offset).filter(|_| octets.len() == PAGE);
-        match self.mutant {
-            Mutant::ReuseUnrecorded if is_state => Ok(()),
-            Mutant::NoWipe if slot.is_some() && page::is_empty(octets) => Ok(()),
-            Mutant::OneStatePage if is_state => {
-                self.disk.write_at(page::state_offset(0, 0), octets)?;
-                self.disk.write_at(page::state_offset(0, 1), &[0; PAGE])
-            }
-            Mutant::InFlightInState => {
-                self.disk.write_at(offset, octets)?;
-                let mut last = self
-                    .last_state
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                if is_state {
-                    let place = place_of(octets).unwrap();
-                    *last = State::decode(octets, place)
-                        .ok()
-                        .map(|state| (state, vec![]));
-                }
-                if let (Some((state, _)), Some(_), Some(place)) =
-                    (last.as_mut(), slot, place_of(octets))
-                    && octets.starts_with(b"RSL1")
-                {
-                    let sequence = u64::from_le_bytes(octets[16..24].try_into().unwrap());
-                    let Some(address) = slot else { return Ok(()) };
-                    let found = page::decode_slot(&Bytes::copy_from_slice(octets), place, address);
-                    if let page::Found::Slot(found) = found {
-                        state.marks.merge(&found.marks);
-                        state.marks.retrieved.raise(Sequence::new(sequence));
-                        state.number += 2;
-                        let offset = page::state_offset(0, state.number);
-                        return self.disk.write_at(offset, &state.encode(place));
-                    }
-                }
-                Ok(())
-            }
-            Mutant::FlagsInSlot => {
-                self.disk.write_at(offset, octets)?;
-                // The new marks are put into the slot of the message before as well, which lives.
-                if octets.starts_with(b"RSL1")
-                    && let (Some(address), Some(place)) = (slot, place_of(octets))
-                    && address.index() > 0
-                {
-                    let before = Address::from_index(address.index() - 1);
-                    let offset = page::slot_offset(0, before);
-                    let mut old = vec![0; PAGE];
-                    self.disk.read_at(offset, &mut old)?;
-                    let bytes = Bytes::copy_from_slice(octets);
-                    let marks = match page::decode_slot(&bytes, place, address) {
-                        page::Found::Slot(slot) => slot.marks,
-                        _ => return Ok(()),
-                    };
-                    if let page::Found::Slot(slot) =
-                        page::decode_slot(&Bytes::from(old), place, before)
-                    {
-                        let again = page::encode_slot(place, slot.sequence, &marks, &slot.parcel);
-                        return self.disk.write_at(offset, &again);
-                    }
-                }
-                Ok(())
-            }
-            _ => self.disk.write_at(offset, octets),
-        }
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.disk.sync()
-    }
 }
 
 /// Lives one after the other on the same disk, each ended by a power cut or a kill. Gives how many cuts there were
@@ -436,11 +286,7 @@ fn lives(
     while cut < cuts {
         let storage: Arc<dyn Storage> = match mutant {
             Mutant::None => Arc::new(disk.clone()),
-            _ => Arc::new(Breaking {
-                disk: disk.clone(),
-                mutant,
-                last_state: Mutex::default(),
-            }),
+            _ => Arc::new(Breaking::new(disk.clone(), mutant)),
         };
         // Some lives end during recovery.
         let recovery_is_cut = chance.percent(20);

@@ -220,9 +220,9 @@ proptest! {
                 prop_assert!(fits);
                 prop_assert_eq!(septets.len(), count);
             }
-            Err(malformed) => {
+            Err(wrong) => {
                 prop_assert!(!fits);
-                prop_assert!(malformed.offset <= octets.len());
+                prop_assert_eq!(wrong.found, octets.len());
             }
         }
     }

@@ -2,8 +2,10 @@
 //! with offset and field.
 
 pub mod checksum;
+pub mod cimd2;
 pub mod item;
 mod reader;
+pub mod smpp;
 
 pub use reader::Reader;
 

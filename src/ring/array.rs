@@ -190,9 +190,7 @@ impl Array {
         }
         let sequence = self.accepted.next();
         self.accepted = sequence;
-        let index = sequence.address().index();
-        self.keys[index] = parcel.key;
-        self.slots[index] = Some(parcel);
+        self.slots[sequence.address().index()] = Some(parcel);
         Ok(sequence)
     }
 
@@ -241,7 +239,12 @@ impl Array {
             "{sequence:?} was never accepted, the ring stands at {:?}",
             self.accepted
         );
-        if self.marks.retrieved.set(sequence) && self.side == Side::Mirror {
+        let fresh = self.marks.retrieved.set(sequence);
+        let index = sequence.address().index();
+        if fresh && let Some(parcel) = &self.slots[index] {
+            self.keys[index] = parcel.key;
+        }
+        if fresh && self.side == Side::Mirror {
             self.marks.sent.set(sequence);
         }
         self.check();
@@ -304,7 +307,7 @@ impl Array {
 
     /// The far end has all up to here.
     pub fn confirm_up_to(&mut self, sequence: Sequence) -> Result<(), Misstep> {
-        self.held(sequence)?;
+        self.all_held(sequence)?;
         self.marks.sent.raise(sequence);
         self.marks.confirmed.raise(sequence);
         self.check();
@@ -326,7 +329,7 @@ impl Array {
 
     /// All up to here was passed on at the far end.
     pub fn process_up_to(&mut self, sequence: Sequence) -> Result<(), Misstep> {
-        self.held(sequence)?;
+        self.all_held(sequence)?;
         let mut next = self.marks.processed.up_to().next();
         while next <= sequence {
             self.process(next)?;
@@ -347,6 +350,18 @@ impl Array {
             Err(Misstep::NotHeld {
                 said: sequence,
                 retrieved: self.marks.retrieved.highest(),
+            })
+        }
+    }
+
+    /// Who speaks of all up to a message speaks of each of them: none may be missing here.
+    fn all_held(&self, sequence: Sequence) -> Result<(), Misstep> {
+        if !sequence.is_none() && sequence <= self.marks.retrieved.up_to() {
+            Ok(())
+        } else {
+            Err(Misstep::NotHeld {
+                said: sequence,
+                retrieved: self.marks.retrieved.up_to(),
             })
         }
     }
@@ -389,9 +404,10 @@ impl Array {
         self.process(sequence).map(|_fresh| ())
     }
 
-    /// The delivery keys of the last 255 messages taken, newest first.
+    /// The delivery keys of the last 255 messages that are durable, newest first. One that is still being written does
+    /// not count: an SMSC that repeats it must not hear that it is safe.
     pub fn recent_keys(&self) -> impl Iterator<Item = DeliveryKey> + '_ {
-        let newest = self.accepted.get();
+        let newest = self.marks.retrieved.up_to().get();
         (newest.saturating_sub(SLOTS - 1).max(1)..=newest)
             .rev()
             .map(|number| self.keys[Sequence::new(number).address().index()])

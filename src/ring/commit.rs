@@ -8,10 +8,12 @@
 //! There is no writer thread: waking one and being woken by it costs a third of the rate at one lane.
 
 use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::handle::Shared;
 use super::page::{slot_offset, state_offset};
@@ -46,22 +48,34 @@ pub(super) enum What {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failed(pub(super) Arc<str>);
 
+impl Failed {
+    fn gone() -> Self {
+        Self("nobody commits to the ring file any more".into())
+    }
+}
+
 struct Request {
     writes: Vec<Write>,
-    /// Gone once its owner leads, or has gone away.
+    /// Gone once its owner has gone away, or leads from the start.
     owner: Option<oneshot::Sender<Word>>,
 }
 
 /// What a waiting request is told.
-enum Word {
+pub(super) enum Word {
     Done(Result<(), Failed>),
-    Lead(Leadership),
+    /// Lead; should somebody else have done so meanwhile, wait there for the result. Unheard, the receiver is dropped
+    /// first: so that the leadership, when it passes on, does not come back to the same request.
+    Lead(oneshot::Receiver<Word>, Leadership),
 }
 
 #[derive(Default)]
 struct Queue {
     requests: VecDeque<Request>,
     busy: bool,
+    /// Leadership was offered to one that waits, and it has not been seen to take it yet.
+    offered: bool,
+    /// Grows whenever leadership passes on; a leadership of an earlier term is worth nothing.
+    term: u64,
     /// While a leader gathers: the rings it still waits for.
     missing: Vec<u16>,
     /// Indices of the rings in the last two batches, newest first.
@@ -77,38 +91,119 @@ pub(super) struct Committer {
     clock: Clock,
     queue: Mutex<Queue>,
     arrived: Condvar,
+    syncs: AtomicU64,
+    /// Held during a sync of the file. Linux tells of a failed write-back once: were two to sync at a time, one could
+    /// hear of it, and the other, whose pages it was, be told that all is well.
+    syncing: Mutex<()>,
+    failing: watch::Sender<bool>,
 }
 
 /// The right to commit the next batch. Given up unused (its owner went away), it goes to the next that waits.
-struct Leadership(Option<Arc<Committer>>);
+pub(super) struct Leadership {
+    committer: Arc<Committer>,
+    term: u64,
+    used: bool,
+}
 
-impl Drop for Leadership {
-    fn drop(&mut self) {
-        if let Some(committer) = self.0.take() {
-            hand_on(&committer);
+impl Leadership {
+    /// Nothing if it was taken over, since its owner was not seen for too long.
+    fn lead(mut self) -> Option<Result<(), Failed>> {
+        self.used = true;
+        let committer = self.committer.clone();
+        {
+            let mut queue = committer.queue();
+            if queue.term != self.term {
+                return None;
+            }
+            queue.offered = false;
+        }
+        Some(blocking(|| committer.lead()))
+    }
+}
+
+/// Writes that stand in the queue.
+pub(super) enum Submitted {
+    /// Nobody was committing: their owner does it.
+    Leads(Leadership),
+    /// Somebody is.
+    Waits(oneshot::Receiver<Word>),
+}
+
+impl Submitted {
+    /// Returns when the writes are durable. If the caller goes away meanwhile they are still made.
+    pub(super) async fn durable(self) -> Result<(), Failed> {
+        let mut waiting = match self {
+            Self::Leads(leadership) => {
+                let committer = leadership.committer.clone();
+                let gone = || Err(committer.failure().unwrap_or_else(Failed::gone));
+                return leadership.lead().unwrap_or_else(gone);
+            }
+            Self::Waits(waiting) => waiting,
+        };
+        loop {
+            match waiting.await {
+                Ok(Word::Done(result)) => return result,
+                Ok(Word::Lead(instead, leadership)) => match leadership.lead() {
+                    Some(result) => return result,
+                    None => waiting = instead,
+                },
+                Err(_gone) => return Err(Failed::gone()),
+            }
         }
     }
 }
 
-fn hand_on(committer: &Arc<Committer>) {
+impl Drop for Leadership {
+    fn drop(&mut self) {
+        if !self.used {
+            hand_on(&self.committer, Some(self.term));
+        }
+    }
+}
+
+/// Ends the file's life if its leader panics: what its batch came to is not known, and nobody else would lead.
+struct Leading<'a>(&'a Committer);
+
+impl Drop for Leading<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0
+                .fail(&Failed("committing to the ring file panicked".into()));
+        }
+    }
+}
+
+/// Offers leadership to the first that waits and is still there; given a term, only if leadership is still of that.
+fn hand_on(committer: &Arc<Committer>, of: Option<u64>) {
     let mut queue = committer.queue();
-    loop {
-        let Some(owner) = queue
-            .requests
-            .iter_mut()
-            .find_map(|request| request.owner.take())
-        else {
-            // What is left belongs to owners that went away; it goes with the next batch.
-            queue.busy = false;
-            return;
+    if of.is_some_and(|term| term != queue.term) {
+        return;
+    }
+    queue.term += 1;
+    let term = queue.term;
+    for request in &mut queue.requests {
+        let Some(owner) = request.owner.take() else {
+            continue;
         };
-        let offer = Word::Lead(Leadership(Some(committer.clone())));
-        match owner.send(offer) {
-            Ok(()) => return,
-            Err(Word::Lead(mut unused)) => unused.0 = None,
+        let (later, instead) = oneshot::channel();
+        let leadership = Leadership {
+            committer: committer.clone(),
+            term,
+            used: false,
+        };
+        match owner.send(Word::Lead(instead, leadership)) {
+            Ok(()) => {
+                request.owner = Some(later);
+                queue.offered = true;
+                return;
+            }
+            Err(Word::Lead(_, mut unheard)) => unheard.used = true,
             Err(Word::Done(_)) => {}
         }
     }
+    // What is left belongs to owners that went away; it goes with the next batch, at the latest the idle flush's.
+    queue.offered = false;
+    queue.busy = false;
 }
 
 impl Committer {
@@ -118,6 +213,9 @@ impl Committer {
             clock: Clock::system(),
             queue: Mutex::default(),
             arrived: Condvar::new(),
+            syncs: AtomicU64::new(0),
+            syncing: Mutex::default(),
+            failing: watch::Sender::new(false),
         })
     }
 
@@ -125,52 +223,114 @@ impl Committer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many batches were made durable.
+    pub(super) fn syncs(&self) -> u64 {
+        self.syncs.load(Ordering::Relaxed)
+    }
+
     /// Why nothing more is taken, if so.
     pub(super) fn failure(&self) -> Option<Failed> {
         self.queue().failed.clone()
     }
 
-    /// Returns when the writes are durable. If the caller goes away meanwhile they are still made.
-    pub(super) async fn commit(self: &Arc<Self>, writes: Vec<Write>) -> Result<(), Failed> {
+    /// True from when the file takes nothing more.
+    pub(super) fn failing(&self) -> watch::Receiver<bool> {
+        self.failing.subscribe()
+    }
+
+    /// Nothing more is taken; all that wait learn why. The first reason stands.
+    fn fail(&self, why: &Failed) {
         let waiting = {
             let mut queue = self.queue();
-            if let Some(failed) = &queue.failed {
-                return Err(failed.clone());
-            }
-            let (owner, waiting) = if queue.busy {
-                let (owner, waiting) = oneshot::channel();
-                (Some(owner), Some(waiting))
-            } else {
-                queue.busy = true;
-                (None, None)
-            };
-            if !queue.missing.is_empty() {
-                queue
-                    .missing
-                    .retain(|&index| writes.iter().all(|write| write.ring.index() != index));
-                // Only the last one wakes the leader: each wake-up of it costs more than its message.
-                if queue.missing.is_empty() {
-                    self.arrived.notify_one();
-                }
-            }
-            queue.requests.push_back(Request { writes, owner });
-            waiting
+            queue.failed.get_or_insert_with(|| why.clone());
+            queue.busy = false;
+            queue.offered = false;
+            queue.term += 1;
+            queue.missing.clear();
+            std::mem::take(&mut queue.requests)
         };
-        let Some(waiting) = waiting else {
-            return blocking(|| self.lead());
-        };
-        match waiting.await {
-            Ok(Word::Done(result)) => result,
-            Ok(Word::Lead(mut leadership)) => {
-                leadership.0 = None;
-                blocking(|| self.lead())
-            }
-            Err(_gone) => Err(Failed("the committer was dropped".into())),
+        self.failing.send_replace(true);
+        for owner in waiting.into_iter().filter_map(|request| request.owner) {
+            // An owner that went away does not want to know.
+            let _unheard = owner.send(Word::Done(Err(why.clone())));
         }
+    }
+
+    /// Syncs the file, one at a time; a failure is the whole file's.
+    fn sync(&self) -> Result<(), Failed> {
+        let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failed) = self.failure() {
+            return Err(failed);
+        }
+        self.storage.sync().map_err(|why| {
+            let failed = Failed(format!("syncing the ring file failed: {why}").into());
+            // Before anybody else may sync: the next one could succeed.
+            self.queue().failed = Some(failed.clone());
+            self.failing.send_replace(true);
+            failed
+        })
+    }
+
+    /// Takes over a leadership that was offered and not taken: the task that it was offered to may be busy elsewhere,
+    /// or may even wait for something that waits in this queue. Only the idle flush does so; it comes when something
+    /// has waited long enough.
+    pub(super) fn lead_instead(self: &Arc<Self>) {
+        let mut queue = self.queue();
+        if queue.offered {
+            queue.term += 1;
+            queue.offered = false;
+            let term = queue.term;
+            drop(queue);
+            let leadership = Leadership {
+                committer: self.clone(),
+                term,
+                used: false,
+            };
+            // Those whose batch it was are told.
+            let _theirs = leadership.lead();
+        }
+    }
+
+    /// Queues writes; they are made in the order of these calls, whether or not their owner waits for them.
+    pub(super) fn submit(self: &Arc<Self>, writes: Vec<Write>) -> Result<Submitted, Failed> {
+        let mut queue = self.queue();
+        if let Some(failed) = &queue.failed {
+            return Err(failed.clone());
+        }
+        let (owner, submitted) = if queue.busy {
+            let (owner, waiting) = oneshot::channel();
+            (Some(owner), Submitted::Waits(waiting))
+        } else {
+            queue.busy = true;
+            queue.term += 1;
+            let leadership = Leadership {
+                committer: self.clone(),
+                term: queue.term,
+                used: false,
+            };
+            (None, Submitted::Leads(leadership))
+        };
+        if !queue.missing.is_empty() {
+            queue
+                .missing
+                .retain(|&index| writes.iter().all(|write| write.ring.index() != index));
+            // Only the last one wakes the leader: each wake-up of it costs more than its message.
+            if queue.missing.is_empty() {
+                self.arrived.notify_one();
+            }
+        }
+        queue.requests.push_back(Request { writes, owner });
+        Ok(submitted)
+    }
+
+    /// Queues writes and returns when they are durable.
+    pub(super) async fn commit(self: &Arc<Self>, writes: Vec<Write>) -> Result<(), Failed> {
+        self.submit(writes)?.durable().await
     }
 
     /// Commits one batch, the caller's own request in it.
     fn lead(self: &Arc<Self>) -> Result<(), Failed> {
+        let _ends_on_panic = Leading(self);
         let mut requests = self.gather();
         let started = self.clock.now();
         let result = self.write(&mut requests);
@@ -184,12 +344,9 @@ impl Committer {
         {
             let mut queue = self.queue();
             queue.average = (queue.average * 7 + took) / 8;
-            if let Err(failed) = &result {
-                queue.failed = Some(failed.clone());
-                // Nobody leads any more; all that wait learn why.
-                requests.extend(queue.requests.drain(..));
-                queue.busy = false;
-            }
+        }
+        if let Err(failed) = &result {
+            self.fail(failed);
         }
         if result.is_ok() {
             for request in &requests {
@@ -197,7 +354,7 @@ impl Committer {
                     write.ring.durable(&write.what);
                 }
             }
-            hand_on(self);
+            hand_on(self, None);
         }
         for request in requests {
             if let Some(owner) = request.owner {
@@ -267,9 +424,31 @@ impl Committer {
                 Failed(format!("writing {place} of ring {} failed: {why}", ring.name()).into())
             })?;
         }
-        self.storage
-            .sync()
-            .map_err(|why| Failed(format!("syncing the ring file failed: {why}").into()))
+        self.sync()?;
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The file as those see it that make or settle rings in it beside the batches: their syncs are the committer's.
+impl Storage for Committer {
+    fn length(&self) -> io::Result<u64> {
+        self.storage.length()
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.storage.read_at(offset, out)
+    }
+
+    fn write_at(&self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        self.storage.write_at(offset, octets)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Self::sync(self).map_err(|failed| {
+            self.fail(&failed);
+            io::Error::other(failed.0.to_string())
+        })
     }
 }
 

@@ -15,6 +15,12 @@ pub enum RingError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// Nowhere to make it.
+    #[error("{path}: making the file failed: its folder does not exist; make the folder first")]
+    NoFolder {
+        /// Where it was to be made.
+        path: PathBuf,
+    },
     /// Something there already.
     #[error("{path}: a file of this name is here already; a ring file is never made over another")]
     Exists {
@@ -106,6 +112,16 @@ pub enum RingError {
         /// The file.
         path: PathBuf,
         /// Which one.
+        ring: RingName,
+    },
+    /// Not in the directory.
+    #[error(
+        "{path}: there is no ring {ring} in this file; `sluice ring show {path}` names those that are"
+    )]
+    NoSuchRing {
+        /// The file.
+        path: PathBuf,
+        /// Which one was asked for.
         ring: RingName,
     },
     /// Reading or writing failed.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::commit::Committer;
 use super::error::RingError;
 use super::format::{self, Making, beside, check_names, fill_live, random, sync_directory};
-use super::handle::{Parts, Ring, Shared, StoreError, Waits};
+use super::handle::{Parts, Ring, Shared, StoreError};
+use super::lock;
 use super::page::{Entry, Fence, PAGE, Place, State, file_length, slot_offset, state_offset};
 use super::read;
 use super::recovery::{self, Recovered, Remark};
@@ -34,6 +35,8 @@ struct Inner {
     live: Option<Arc<dyn Storage>>,
     committer: Arc<Committer>,
     rings: Mutex<Vec<Arc<Shared>>>,
+    /// Held while rings are added: two at once would take the same place.
+    adding: Mutex<()>,
     unwritten: Arc<tokio::sync::Notify>,
 }
 
@@ -75,9 +78,24 @@ impl RingFile {
                 path: path.to_owned(),
             });
         }
+        if path
+            .parent()
+            .is_some_and(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+        {
+            return Err(RingError::NoFolder {
+                path: path.to_owned(),
+            });
+        }
         check_names(path, &[], names)?;
         let making = beside(path, "new");
-        let made = format::make(&making, names).map_err(|why| match why {
+        let file = lock::making(&making)?;
+        // Whoever makes a file of this name holds that lock from before this question until it has its name.
+        if path.exists() {
+            return Err(RingError::Exists {
+                path: path.to_owned(),
+            });
+        }
+        let made = format::make(&file, &making, names).map_err(|why| match why {
             Making::Full => RingError::DiskFull {
                 path: path.to_owned(),
                 needed: file_length(names.len() as u16),
@@ -93,7 +111,8 @@ impl RingFile {
         std::fs::rename(&making, path)
             .and_then(|()| sync_directory(path))
             .map_err(|why| RingError::io(path, "putting the new file in place", why))?;
-        Self::open(path)
+        // The lock goes over to the open file without a moment in between.
+        Self::open_locked(path, file)
     }
 
     /// Opens a file and recovers all its rings. Nothing is accepted before what has to be wiped is wiped, durably.
@@ -103,17 +122,11 @@ impl RingFile {
             .write(true)
             .open(path)
             .map_err(|why| RingError::io(path, "opening", why))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(RingError::InUse {
-                    path: path.to_owned(),
-                });
-            }
-            Err(std::fs::TryLockError::Error(why)) => {
-                return Err(RingError::io(path, "locking", why));
-            }
-        }
+        lock::hold(&file, path)?;
+        Self::open_locked(path, file)
+    }
+
+    fn open_locked(path: &Path, file: File) -> Result<Opened, RingError> {
         let live_path = beside(path, "live");
         let live = File::options()
             .read(true)
@@ -178,6 +191,7 @@ impl RingFile {
                 storage,
                 live,
                 rings: Mutex::default(),
+                adding: Mutex::default(),
                 unwritten: Arc::default(),
             }),
         };
@@ -206,14 +220,15 @@ impl RingFile {
             wipe(inner.storage.as_ref(), ring.place, &ring.recovered).map_err(settling)?;
         }
         // A state may tell only what is durable.
-        inner.storage.sync().map_err(settling)?;
+        let synced: &dyn Storage = inner.committer.as_ref();
+        synced.sync().map_err(settling)?;
         for (ring, _) in found
             .iter()
             .filter(|(ring, _)| ring.recovered.fence.is_none())
         {
             write_state(inner.storage.as_ref(), ring.place, &ring.recovered).map_err(settling)?;
         }
-        inner.storage.sync().map_err(settling)?;
+        synced.sync().map_err(settling)?;
         Ok(found
             .into_iter()
             .map(|(ring, entry)| self.admit(ring, entry))
@@ -299,7 +314,8 @@ impl RingFile {
                 place: ring.place,
                 array: recovered.array,
                 fence: recovered.fence,
-                next_state: recovered.next_state + 1,
+                // What a fence was judged from is not written over, so nothing has the next number there yet.
+                next_state: recovered.next_state + u64::from(recovered.fence.is_none()),
                 outcomes: ring.outcomes,
             },
             self.inner.storage.clone(),
@@ -313,6 +329,11 @@ impl RingFile {
     /// Adds rings at the file's end, each of a new epoch.
     pub fn add(&self, names: &[RingName]) -> Result<Vec<Report>, RingError> {
         let path = &self.inner.path;
+        let _one_at_a_time = self
+            .inner
+            .adding
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let present: Vec<RingName> = self
             .rings()
             .iter()
@@ -324,9 +345,9 @@ impl RingFile {
             .iter()
             .map(|name| format::entry(name, &mut random))
             .collect();
-        let storage = self.inner.storage.as_ref();
+        let storage: &dyn Storage = self.inner.committer.as_ref();
         format::grow(storage, first, &entries).map_err(|why| match why.kind() {
-            io::ErrorKind::StorageFull => RingError::DiskFull {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RingError::DiskFull {
                 path: path.clone(),
                 needed: file_length(first + names.len() as u16),
                 rings: present.len() + names.len(),
@@ -374,48 +395,52 @@ impl RingFile {
         self.inner.committer.failure().map(|failed| failed.0)
     }
 
+    /// How many syncs have made something durable since it was opened; each may have served many messages.
+    pub fn syncs(&self) -> u64 {
+        self.inner.committer.syncs()
+    }
+
     /// Writes marks that have waited 20 ms for a message to ride with. Runs until a write fails, and gives the reason;
     /// the owner of the file keeps it running beside the lanes.
     pub async fn flush_when_idle(&self) -> StoreError {
         loop {
-            self.inner.unwritten.notified().await;
-            loop {
-                tokio::time::sleep(IDLE_FLUSH).await;
-                let (waiting, more) = self.waiting();
-                let mut flushes = tokio::task::JoinSet::new();
-                for ring in waiting {
-                    flushes.spawn(async move { ring.flush().await });
-                }
-                while let Some(flushed) = flushes.join_next().await {
-                    if let Ok(Err(why)) = flushed {
-                        return why;
+            let (due, next) = self.waiting();
+            let mut flushes = tokio::task::JoinSet::new();
+            for ring in due {
+                flushes.spawn(async move { ring.flush().await });
+            }
+            while !flushes.is_empty() {
+                tokio::select! {
+                    flushed = flushes.join_next() => {
+                        if let Some(Ok(Err(why))) = flushed {
+                            return why;
+                        }
                     }
+                    () = tokio::time::sleep(IDLE_FLUSH) => self.inner.committer.lead_instead(),
                 }
-                if !more {
-                    break;
-                }
+            }
+            // What came while these were written has its own time still before it.
+            match next {
+                Some(next) => tokio::time::sleep(next).await,
+                None => self.inner.unwritten.notified().await,
             }
         }
     }
 
-    /// The rings whose marks have waited long enough, and whether others still have to wait.
-    fn waiting(&self) -> (Vec<Ring>, bool) {
-        let mut more = false;
-        let waiting = self
-            .rings()
-            .into_iter()
-            .filter(|ring| {
-                let now = ring.shared.now();
-                let since = crate::clock::Moment::from_micros(
-                    now.as_micros()
-                        .saturating_sub(IDLE_FLUSH.as_micros() as u64),
-                );
-                let waits = ring.shared.waits_since(since);
-                more |= waits == Waits::NotYet;
-                waits == Waits::LongEnough
-            })
-            .collect();
-        (waiting, more)
+    /// The rings whose marks have waited long enough, and how long until the first of the others has.
+    fn waiting(&self) -> (Vec<Ring>, Option<Duration>) {
+        let mut next: Option<Duration> = None;
+        let mut rings = self.rings();
+        rings.retain(|ring| match ring.shared.waits_for() {
+            Some(waited) if waited >= IDLE_FLUSH => true,
+            Some(waited) => {
+                let left = IDLE_FLUSH - waited;
+                next = Some(next.map_or(left, |next| next.min(left)));
+                false
+            }
+            None => false,
+        });
+        (rings, next)
     }
 
     /// Stops in order: the last state of every ring is durable when this returns.

@@ -62,19 +62,16 @@ pub(super) enum Making {
     Io(&'static str, io::Error),
 }
 
-pub(super) fn make(path: &Path, names: &[RingName]) -> Result<(), Making> {
+pub(super) fn make(file: &File, path: &Path, names: &[RingName]) -> Result<(), Making> {
     let sorted = |doing| {
         move |why: io::Error| match why.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Making::Full,
             _ => Making::Io(doing, why),
         }
     };
-    let file = File::options()
-        .write(true)
-        .read(true)
-        .create(true)
-        .truncate(true)
-        .open(path)
+    let file = file
+        .set_len(0)
+        .and_then(|()| file.try_clone())
         .map_err(sorted("making the file"))?;
     let storage = FileStorage::new(file, path);
     format(&storage, names, &mut random).map_err(sorted("filling the file with zeros"))

@@ -1,11 +1,12 @@
 //! What a lane holds of a ring: transitions that are recorded, and messages that are durable when the call returns.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::array::{Array, Full, Misstep, Taken};
-use super::commit::{Committer, Failed, What, Write};
+use super::commit::{Committer, Failed, Submitted, What, Write};
 use super::outcome;
 use super::page::{self, Fence, Place, State, encode_slot};
 use super::parcel::Parcel;
@@ -55,9 +56,8 @@ struct Body {
     fence: Option<Fence>,
     next_state: u64,
     clean: bool,
-    /// Whether marks changed since they last went to the file.
-    dirty: bool,
-    last_change: Moment,
+    /// Since when something waits that did not go to the file yet.
+    waits_since: Option<Moment>,
     outcomes: Box<[Option<(Sequence, Outcome)>]>,
 }
 
@@ -91,8 +91,7 @@ impl Shared {
                 fence: parts.fence,
                 next_state: parts.next_state,
                 clean: false,
-                dirty: false,
-                last_change: Moment::START,
+                waits_since: None,
                 outcomes: parts.outcomes,
             }),
             storage,
@@ -121,7 +120,7 @@ impl Shared {
         let mut body = self.body();
         let state = body.state();
         body.next_state += 1;
-        body.dirty = false;
+        body.waits_since = None;
         (state.number, state.encode(self.place))
     }
 
@@ -147,25 +146,18 @@ impl Shared {
     }
 
     fn touch(&self, body: &mut Body) {
-        body.last_change = self.clock.now();
-        if !body.dirty {
-            body.dirty = true;
+        if body.waits_since.is_none() {
+            body.waits_since = Some(self.clock.now());
             self.unwritten.notify_one();
         }
     }
 
-    /// Whether marks have been waiting for the file since that moment or longer.
-    pub(super) fn waits_since(&self, moment: Moment) -> Waits {
+    /// For how long something has been waiting to be written, if anything is. On a fenced ring nothing waits: its area
+    /// stays as it was when the fence was made.
+    pub(super) fn waits_for(&self) -> Option<Duration> {
         let body = self.body();
-        match body.dirty {
-            false => Waits::Nothing,
-            true if body.last_change <= moment => Waits::LongEnough,
-            true => Waits::NotYet,
-        }
-    }
-
-    pub(super) fn now(&self) -> Moment {
-        self.clock.now()
+        let since = body.waits_since.filter(|_| body.fence.is_none())?;
+        Some(self.clock.now() - since)
     }
 
     fn record_live(&self, body: &Body) {
@@ -175,14 +167,6 @@ impl Shared {
             tracing::warn!(ring = %self.name, %why, "the live record could not be written; after a kill marks may be behind");
         }
     }
-}
-
-/// Whether a ring's marks wait to be written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Waits {
-    Nothing,
-    NotYet,
-    LongEnough,
 }
 
 impl Body {
@@ -231,11 +215,13 @@ impl Ring {
     /// Returns when there is room for a message, or the ring has stopped working.
     pub async fn room(&self) {
         let mut changes = self.changes();
-        while self.fence().is_none()
-            && self.committer.failure().is_none()
-            && self.look(Array::room) == 0
-        {
-            if changes.changed().await.is_err() {
+        let mut failing = self.committer.failing();
+        while self.fence().is_none() && !*failing.borrow() && self.look(Array::room) == 0 {
+            let gone = tokio::select! {
+                changed = changes.changed() => changed.is_err(),
+                failed = failing.changed() => failed.is_err(),
+            };
+            if gone {
                 return;
             }
         }
@@ -247,21 +233,36 @@ impl Ring {
         Ok(numbers[0])
     }
 
-    /// Origin: stores several messages with one sync, all or none.
+    /// Origin: stores several messages with one sync, all or none. A caller that goes away before this returns loses
+    /// only the answer: numbers that were given are written.
     pub async fn append_all(&self, parcels: Vec<Parcel>) -> Result<Vec<Sequence>, StoreError> {
-        let numbers = {
-            let mut body = self.shared.body();
-            body.open()?;
-            if body.array.room() < parcels.len() as u64 {
-                return Err(Full.into());
+        loop {
+            if let Some((numbers, submitted)) = self.accept(&parcels)? {
+                submitted.durable().await?;
+                return Ok(numbers);
             }
-            parcels
-                .into_iter()
-                .map(|parcel| body.array.accept(parcel))
-                .collect::<Result<Vec<_>, Full>>()?
-        };
-        self.write_slots(&numbers).await?;
-        Ok(numbers)
+            self.flush().await?;
+        }
+    }
+
+    /// Gives numbers to messages and asks for the writes that store them; nothing while the state has to be written
+    /// first.
+    fn accept(&self, parcels: &[Parcel]) -> Result<Option<(Vec<Sequence>, Submitted)>, StoreError> {
+        let mut body = self.shared.body();
+        body.open()?;
+        let count = parcels.len() as u64;
+        if body.array.room() < count {
+            return Err(Full.into());
+        }
+        if !body.array.may_write(body.array.accepted().plus(count)) {
+            return Ok(None);
+        }
+        let numbers = parcels
+            .iter()
+            .map(|parcel| body.array.accept(parcel.clone()))
+            .collect::<Result<Vec<_>, Full>>()?;
+        let submitted = self.submit(&mut body, &numbers)?;
+        Ok(Some((numbers, submitted)))
     }
 
     /// Mirror: stores what came over the link, with one sync for all of it; tells for each what became of it. What is
@@ -270,59 +271,78 @@ impl Ring {
         &self,
         parcels: Vec<(Sequence, Parcel)>,
     ) -> Result<Vec<Result<Taken, Misstep>>, StoreError> {
-        let mut numbers = Vec::with_capacity(parcels.len());
-        let taken = {
-            let mut body = self.shared.body();
-            body.open()?;
-            parcels
-                .into_iter()
-                .map(|(sequence, parcel)| {
-                    let taken = body.array.take(sequence, parcel)?;
-                    if taken == Taken::New {
-                        numbers.push(sequence);
-                    }
-                    Ok(taken)
-                })
-                .collect()
-        };
-        if !numbers.is_empty() {
-            self.write_slots(&numbers).await?;
-        }
-        Ok(taken)
-    }
-
-    /// Makes accepted messages durable, in the file's next batch.
-    async fn write_slots(&self, numbers: &[Sequence]) -> Result<(), StoreError> {
-        let covered = {
-            let body = self.shared.body();
-            numbers
-                .iter()
-                .all(|&sequence| body.array.may_write(sequence))
-        };
-        if !covered {
+        loop {
+            if let Some((taken, submitted)) = self.take(&parcels)? {
+                if let Some(submitted) = submitted {
+                    submitted.durable().await?;
+                }
+                return Ok(taken);
+            }
             self.flush().await?;
         }
-        let writes = {
-            let mut body = self.shared.body();
-            let marks = *body.array.marks();
-            body.dirty = false;
-            numbers
-                .iter()
-                .filter_map(|&sequence| {
-                    let parcel = body.array.get(sequence)?;
-                    Some(Write {
-                        ring: self.shared.clone(),
-                        what: What::Slot {
-                            sequence,
-                            page: encode_slot(self.shared.place, sequence, &marks, parcel),
-                            processed: marks.processed.up_to(),
-                        },
-                    })
-                })
-                .collect()
+    }
+
+    /// Puts messages into the mirror and asks for the writes that store the new ones; nothing while the state has to
+    /// be written first.
+    #[expect(
+        clippy::type_complexity,
+        reason = "what became of each belongs to the writes for a line"
+    )]
+    fn take(
+        &self,
+        parcels: &[(Sequence, Parcel)],
+    ) -> Result<Option<(Vec<Result<Taken, Misstep>>, Option<Submitted>)>, StoreError> {
+        let mut body = self.shared.body();
+        body.open()?;
+        // What lies beyond the window will be refused, not written.
+        let window = body.array.marks().processed.up_to().plus(SLOTS);
+        let highest = parcels.iter().map(|(sequence, _)| *sequence).max();
+        if highest.is_some_and(|highest| !body.array.may_write(highest.min(window))) {
+            return Ok(None);
+        }
+        let mut fresh = Vec::with_capacity(parcels.len());
+        let taken = parcels
+            .iter()
+            .map(|(sequence, parcel)| {
+                let taken = body.array.take(*sequence, parcel.clone())?;
+                if taken == Taken::New {
+                    fresh.push(*sequence);
+                }
+                Ok(taken)
+            })
+            .collect();
+        let submitted = match fresh.is_empty() {
+            true => None,
+            false => Some(self.submit(&mut body, &fresh)?),
         };
-        self.committer.commit(writes).await?;
-        Ok(())
+        Ok(Some((taken, submitted)))
+    }
+
+    /// Asks for the writes that make accepted messages durable; they carry all marks as of now. The ring stays locked
+    /// from giving the numbers until here: else one with a higher number could be durable and answered while one before
+    /// it is not even queued, and after a crash it would lie behind a gap and be wiped.
+    fn submit(&self, body: &mut Body, numbers: &[Sequence]) -> Result<Submitted, StoreError> {
+        let marks = *body.array.marks();
+        let writes = numbers
+            .iter()
+            .filter_map(|&sequence| {
+                let parcel = body.array.get(sequence)?;
+                Some(Write {
+                    ring: self.shared.clone(),
+                    what: What::Slot {
+                        sequence,
+                        page: encode_slot(self.shared.place, sequence, &marks, parcel),
+                        processed: marks.processed.up_to(),
+                    },
+                })
+            })
+            .collect();
+        let submitted = self.committer.submit(writes)?;
+        // What had waited rides along. Should all go away that wait for it, the idle flush takes the queue along.
+        if body.waits_since.replace(self.shared.clock.now()).is_none() {
+            self.shared.unwritten.notify_one();
+        }
+        Ok(submitted)
     }
 
     /// Makes all marks durable.
@@ -414,18 +434,21 @@ impl Ring {
 
     /// Mirror of the MT direction: makes the mark *offered* durable before the SMSC sees the message.
     pub async fn offer(&self, sequence: Sequence) -> Result<(), StoreError> {
+        self.shared.body().open()?;
         self.change(|array| array.offer(sequence))?;
         self.flush().await
     }
 
     /// Puts the far copy of a damaged message back, durably.
     pub async fn repair(&self, sequence: Sequence, parcel: Parcel) -> Result<(), StoreError> {
-        {
+        let submitted = {
             let mut body = self.shared.body();
             body.open()?;
             body.array.repair(sequence, parcel)?;
-        }
-        self.write_slots(&[sequence]).await
+            self.submit(&mut body, &[sequence])?
+        };
+        submitted.durable().await?;
+        Ok(())
     }
 
     /// No copy of a damaged message is left: its address becomes free again.

@@ -12,7 +12,8 @@ use super::read;
 use super::recovery::{self, Case, Remark};
 use super::storage::FileStorage;
 use crate::lane::{Address, RingName};
-use crate::message::Item;
+use crate::message::{Coding, Item};
+use crate::text;
 
 /// What a ring file holds.
 #[derive(Serialize)]
@@ -58,10 +59,21 @@ pub struct RingView {
     pub room: u64,
     /// Messages whose slot is damaged.
     pub damaged: Vec<u64>,
-    /// What is wrong, in words.
-    pub findings: Vec<String>,
+    /// What is wrong, each with what to do about it.
+    pub findings: Vec<Finding>,
     /// The slots that hold messages which are not processed, by address.
     pub slots: Vec<SlotView>,
+}
+
+/// Something that is wrong with a ring.
+#[derive(Serialize)]
+pub struct Finding {
+    /// The slot's address; nothing for damage outside the slots.
+    pub slot: Option<u8>,
+    /// What is wrong, in words.
+    pub what: String,
+    /// What to do about it.
+    pub next: &'static str,
 }
 
 /// One slot.
@@ -97,6 +109,8 @@ pub struct ContentView {
     pub coding: String,
     /// The octets of text or data, in hexadecimal.
     pub data: String,
+    /// The same, readable; a point stands for what is no text.
+    pub text: String,
 }
 
 /// How much an inspection tells.
@@ -119,13 +133,24 @@ impl Inspection {
     }
 }
 
+/// How often a ring of a file in use is read again before what looks damaged is believed: its owner may have written
+/// while it was read. A read takes about a millisecond, so even a busy ring holds still for one of these.
+const LOOKS: usize = 20;
+
 /// Reads a file as opening would, and changes nothing.
 pub fn inspect(path: &Path, depth: Depth) -> Result<Inspection, RingError> {
     let file = File::open(path).map_err(|why| RingError::io(path, "opening", why))?;
-    let in_use = matches!(
-        file.try_lock_shared(),
-        Err(std::fs::TryLockError::WouldBlock)
-    );
+    let in_use = match file.try_lock_shared() {
+        // Given back at once: who starts the gateway meanwhile must not find the file locked by a look at it.
+        Ok(()) => file
+            .unlock()
+            .map(|()| false)
+            .map_err(|why| RingError::io(path, "unlocking", why))?,
+        Err(std::fs::TryLockError::WouldBlock) => true,
+        Err(std::fs::TryLockError::Error(why)) => {
+            return Err(RingError::io(path, "asking for its lock", why));
+        }
+    };
     let storage = FileStorage::new(file, path);
     let mut live_path = path.as_os_str().to_owned();
     live_path.push(".live");
@@ -143,35 +168,86 @@ pub fn inspect(path: &Path, depth: Depth) -> Result<Inspection, RingError> {
         let live = live
             .as_ref()
             .map(|live| live as &dyn super::storage::Storage);
-        let found = read::ring(path, &storage, live, place, entry.name.side)?;
-        let mut findings = found.noted;
-        let recovered = recovery::recover(found.evidence);
-        findings.extend(recovered.remarks.iter().map(describe));
-        rings.push(view(&entry.name, &recovered, findings, depth));
+        let looks = if in_use { LOOKS } else { 1 };
+        rings.push(look(looks, || {
+            let found = read::ring(path, &storage, live, place, entry.name.side)?;
+            let mut findings: Vec<Finding> = found.noted.into_iter().map(note).collect();
+            let recovered = recovery::recover(found.evidence);
+            findings.extend(recovered.remarks.iter().map(describe));
+            Ok(view(&entry.name, &recovered, findings, depth))
+        })?);
     }
     Ok(Inspection {
         path: path.display().to_string(),
         identity: hex(&found.header.identity),
         made_at: found.header.made_at.to_string(),
         in_use,
-        healable: found.healed,
+        healable: found
+            .healed
+            .iter()
+            .map(|line| line.replace("was damaged; healed from the other", "is damaged"))
+            .collect(),
         rings,
     })
 }
 
+/// Looks up to so many times, until nothing seems wrong.
+fn look(
+    looks: usize,
+    mut once: impl FnMut() -> Result<RingView, RingError>,
+) -> Result<RingView, RingError> {
+    let mut seen = once()?;
+    for _ in 1..looks {
+        if seen.findings.is_empty() && seen.fence.is_none() {
+            break;
+        }
+        seen = once()?;
+    }
+    Ok(seen)
+}
+
+const fn note(what: String) -> Finding {
+    Finding {
+        slot: None,
+        what,
+        next: "nothing to do, the next write there heals it",
+    }
+}
+
 /// Recovery speaks of what it does; an inspection does nothing, so it tells what opening will do.
-fn describe(remark: &Remark) -> String {
+fn describe(remark: &Remark) -> Finding {
+    let address = remark.sequence.address();
     let line = remark.to_string();
-    match remark.case {
-        Case::C | Case::E | Case::J => line.replace("; wiped", "; opening wipes it"),
-        _ => line,
+    let what = line
+        .strip_prefix(&format!("slot {address}: "))
+        .unwrap_or(&line);
+    let (what, next) = match remark.case {
+        Case::C | Case::E | Case::J => (
+            what.replace("; wiped", ""),
+            "nothing to do, opening the file wipes the slot",
+        ),
+        Case::F | Case::G => (
+            what.to_owned(),
+            "start the gateway: as soon as the link is up the far end's copy is asked for, and if there is none the \
+             message is declared lost",
+        ),
+        Case::H => (
+            what.replace(", see `sluice ring renew`", ""),
+            "restore the newest copy of the file, or give the ring a new epoch with `sluice ring renew`",
+        ),
+        Case::A | Case::B | Case::D | Case::I => (what.to_owned(), "nothing to do"),
+    };
+    Finding {
+        slot: Some(address.get()),
+        what,
+        next,
     }
 }
 
 fn view(
     name: &RingName,
     recovered: &recovery::Recovered,
-    findings: Vec<String>,
+    findings: Vec<Finding>,
     depth: Depth,
 ) -> RingView {
     let array = &recovered.array;
@@ -244,7 +320,7 @@ fn summary(item: &Item) -> String {
                 .map(|concat| format!(", part {} of {}", concat.part, concat.total))
                 .unwrap_or_default();
             format!(
-                "message from a {} to a {}, {} octets {}{part}",
+                "message from a {} to a {}, {} octets as {}{part}",
                 message.sender.kind(),
                 message.recipient.kind(),
                 body.data().len(),
@@ -267,14 +343,33 @@ fn content(item: &Item) -> ContentView {
             to: shown(Some(&message.recipient)),
             coding: message.body.coding().as_str().into(),
             data: hex(message.body.data()),
+            text: readable(message.body.coding(), message.body.data()),
         },
         Item::Report(report) => ContentView {
             from: shown(report.sender.as_ref()),
             to: shown(report.recipient.as_ref()),
             coding: String::from("report"),
             data: hex(&report.text),
+            text: readable(Coding::Octets, &report.text),
         },
     }
+}
+
+/// What people can read of it. No control character gets through: this goes to terminals.
+fn readable(coding: Coding, data: &[u8]) -> String {
+    let text = match coding {
+        Coding::Gsm7 => text::gsm::decode(data),
+        Coding::Ucs2 => text::ucs2::decode(data),
+        Coding::Octets => data.iter().copied().map(char::from).collect(),
+    };
+    text.chars()
+        .map(|character| match (coding, character) {
+            (_, control) if control.is_control() => '·',
+            // Of octets without an alphabet only what is ASCII means anything.
+            (Coding::Octets, other) if !other.is_ascii() => '·',
+            (_, other) => other,
+        })
+        .collect()
 }
 
 fn hex(octets: &[u8]) -> String {

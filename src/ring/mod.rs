@@ -9,6 +9,7 @@
 //! - [`page`] says how things look as octets; `docs/ring-file.md` draws them.
 //! - [`storage`] is the small trait between ring and disk; [`RingFile`] opens a file and commits for all its rings
 //!   together; [`Ring`] is what a lane holds.
+//! - [`inspect`] looks into a file without changing it; [`renew`] gives fenced rings a new epoch.
 
 mod array;
 mod bits;
@@ -18,12 +19,14 @@ mod file;
 mod format;
 mod handle;
 pub mod inspect;
+mod lock;
 mod marks;
 mod outcome;
 pub mod page;
 mod parcel;
 mod read;
 pub mod recovery;
+pub mod renew;
 pub mod storage;
 
 pub use array::{Array, Flags, Full, Misstep, Taken};

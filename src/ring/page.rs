@@ -390,6 +390,10 @@ pub struct Slot {
 
 /// What a page of the slots' area holds.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "255 of them live while a ring is opened; an allocation for each slot would cost more"
+)]
 pub enum Found {
     /// Zeros: never used, or wiped.
     Empty,

@@ -115,6 +115,9 @@ fn entries(
         let copies = [&first[range.clone()], &second[range]];
         let [a, b] = copies.map(Entry::decode);
         let entry = match (a, b) {
+            // The second copy is begun when the first is durable with all new rings. What only the first names behind
+            // a free entry was cut off while rings were being added; nobody was told of it.
+            (Ok(Some(_)), Ok(None)) if ended => None,
             (Ok(Some(entry)), _) | (Err(_), Ok(Some(entry))) => Some(entry),
             // Copy A is written first: a ring named by B alone has lost its entry in A.
             (Ok(None), Ok(Some(entry))) => Some(entry),

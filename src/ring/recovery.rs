@@ -253,8 +253,7 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
     let window = (0..SLOTS).map(|step| first.plus(step));
     let last_live = window
         .clone()
-        .filter(|sequence| findings[sequence.address().index()] == Finding::Live)
-        .last()
+        .rfind(|sequence| findings[sequence.address().index()] == Finding::Live)
         .unwrap_or(Sequence::NONE);
 
     let mut slots = vec![None; SLOTS as usize].into_boxed_slice();
@@ -332,19 +331,21 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
         evidence.epoch,
         marks,
         slots,
-        keys(evidence),
+        keys(evidence, marks.retrieved.highest()),
         damaged,
     );
     recovered
 }
 
-fn keys(evidence: &Evidence) -> Box<[DeliveryKey]> {
+/// The keys of messages that were stored. One that is wiped was not: its source will bring it again, and must not hear
+/// that it is here.
+fn keys(evidence: &Evidence, last: Sequence) -> Box<[DeliveryKey]> {
     evidence
         .slots
         .iter()
         .map(|found| match found {
-            Found::Slot(slot) => slot.parcel.key,
-            Found::Empty | Found::Broken(_) => DeliveryKey::NONE,
+            Found::Slot(slot) if slot.sequence <= last => slot.parcel.key,
+            Found::Slot(_) | Found::Empty | Found::Broken(_) => DeliveryKey::NONE,
         })
         .collect()
 }

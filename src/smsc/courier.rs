@@ -198,6 +198,11 @@ impl Courier {
         Step::Offer(next)
     }
 
+    /// The offered message did not go to the SMSC after all: it is done with, or expired.
+    pub const fn unused(&mut self) {
+        self.offered = None;
+    }
+
     /// The SMSC's answer to the offered message.
     pub fn answered(&mut self, now: Moment, answer: SubmitAnswer) -> Verdict {
         let offered = self.offered.take();

@@ -3,7 +3,13 @@
 //! [`session`] is the one face of both protocols; [`cimd2`] and [`smpp`] are machines without I/O that wear it.
 //! The drivers and transports around them carry bytes and keep time, and decide nothing.
 
+pub mod cimd2;
 pub mod courier;
+pub mod driver;
+pub mod duration;
+mod events;
 pub mod pause;
 pub mod session;
+pub mod smpp;
+pub mod status;
 pub mod transport;

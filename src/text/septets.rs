@@ -10,7 +10,6 @@
 
 use bytes::Bytes;
 
-use crate::codec::Malformed;
 use crate::message::UserDataHeader;
 
 use super::gsm::ESCAPE;
@@ -70,19 +69,28 @@ pub fn pack(septets: &[u8], fill: Fill) -> Bytes {
     packed.into()
 }
 
+/// Packed octets that are not as many as their septets need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{count} septets need {needed} octets, there are {found}")]
+pub struct WrongLength {
+    /// How many septets were asked for.
+    pub count: usize,
+    /// How many octets these need.
+    pub needed: usize,
+    /// How many there are.
+    pub found: usize,
+}
+
 /// Unpacks exactly `count` septets. The octets must be as many as these need: with fewer, text would be invented; with
 /// more, it would be lost. What stands in fill bits and spare bits does not matter. No septets may also be no octets.
-pub fn unpack(octets: &[u8], count: usize, fill: Fill) -> Result<Bytes, Malformed> {
+pub fn unpack(octets: &[u8], count: usize, fill: Fill) -> Result<Bytes, WrongLength> {
     let needed = octets_for(count, fill);
     if octets.len() != needed && !(count == 0 && octets.is_empty()) {
-        return Err(Malformed::new(
-            octets.len().min(needed),
-            "packed text",
-            format!(
-                "{count} septets need {needed} octets, there are {}",
-                octets.len()
-            ),
-        ));
+        return Err(WrongLength {
+            count,
+            needed,
+            found: octets.len(),
+        });
     }
     Ok((0..count)
         .map(|index| septet_at(octets, fill.bits() + 7 * index))
@@ -171,11 +179,8 @@ mod tests {
     #[test]
     fn a_count_that_does_not_fit_is_malformed() {
         let few = unpack(&[0xE8, 0x32], 5, Fill::NONE).unwrap_err();
-        assert_eq!(
-            few.to_string(),
-            "octet 2, packed text: 5 septets need 5 octets, there are 2"
-        );
-        assert_eq!(unpack(&[0; 6], 5, Fill::NONE).unwrap_err().offset, 5);
+        assert_eq!(few.to_string(), "5 septets need 5 octets, there are 2");
+        assert_eq!(unpack(&[0; 6], 5, Fill::NONE).unwrap_err().needed, 5);
         assert!(unpack(&[0; 6], usize::MAX, Fill::NONE).is_err());
         assert!(unpack(&[], 0, Fill::behind(6)).unwrap().is_empty());
         assert!(unpack(&[0], 0, Fill::behind(6)).unwrap().is_empty());

@@ -1,0 +1,222 @@
+//! The command line: what people type, what they read, and the exit code that scripts go by.
+//!
+//! Commands write what was asked for to the output, complaints go out as one sentence by way of [`Failure`], logs to
+//! the standard error. It holds no logic of its own: each command calls the same code that the gateway runs.
+
+mod demo;
+mod ring;
+mod sim;
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::demo::DemoError;
+use crate::ring::RingError;
+use crate::sim::StartError;
+use crate::sim::cli::SimError;
+
+/// How a command ended, as scripts and systemd see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Exit {
+    /// All is well.
+    Good,
+    /// It works, and somebody should look.
+    Degraded,
+    /// It does not work.
+    Down,
+    /// The command was not understood.
+    Usage,
+    /// A file or disk failed; a restart does not cure that.
+    Storage,
+    /// The configuration does not fit; a restart does not cure that.
+    Configuration,
+}
+
+impl Exit {
+    /// The number: small ones for states, those of `sysexits.h` for what a restart does not cure.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Good => 0,
+            Self::Degraded => 1,
+            Self::Down => 2,
+            Self::Usage => 64,
+            Self::Storage => 74,
+            Self::Configuration => 78,
+        }
+    }
+}
+
+/// Why a command came to nothing. Its sentence is all that people get to see.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The arguments make no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// A ring file cannot be used.
+    #[error(transparent)]
+    Ring(#[from] RingError),
+    /// An exercise or a demonstration failed.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// A simulation did not come about.
+    #[error(transparent)]
+    Sim(#[from] SimError),
+    /// The output cannot be written.
+    #[error("writing the output failed: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    /// The exit code that goes with it.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_)
+            | Self::Sim(SimError::Usage(_))
+            | Self::Ring(
+                RingError::Twice { .. }
+                | RingError::TooManyRings { .. }
+                | RingError::NoSuchRing { .. },
+            ) => Exit::Usage,
+            Self::Demo(DemoError::Broken { .. }) => Exit::Down,
+            Self::Sim(SimError::Config(_) | SimError::Start(StartError::Config(_))) => {
+                Exit::Configuration
+            }
+            Self::Sim(SimError::Start(StartError::Place { .. })) => Exit::Down,
+            Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Output(_) => Exit::Storage,
+        }
+    }
+}
+
+/// SMSC buffer gateway: holds short messages in persistent rings between a carrier's SMSC and a distant IM server.
+#[derive(Parser)]
+#[command(name = "sluice", version, disable_help_subcommand = true)]
+struct Sluice {
+    /// What to log to the standard error: error, warn, info, debug, trace, or target=level,…
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make, look into, check and renew ring files.
+    #[command(subcommand)]
+    Ring(ring::RingCommand),
+    /// Show what the parts of Sluice do, on this machine.
+    #[command(subcommand)]
+    Demo(demo::DemoCommand),
+    /// Counterparts to test against.
+    #[command(subcommand)]
+    Sim(sim::SimCommand),
+}
+
+/// Runs the command that the arguments name, the program's own name first among them.
+pub fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let sluice = match Sluice::try_parse_from(arguments) {
+        Ok(sluice) => sluice,
+        Err(told)
+            if matches!(
+                told.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            ) =>
+        {
+            write!(out, "{told}")?;
+            return Ok(Exit::Good);
+        }
+        Err(wrong) => return Err(Failure::Usage(sentence(&wrong))),
+    };
+    log(sluice.log.as_deref())?;
+    let done = match sluice.command {
+        Command::Ring(command) => ring::run(command, out),
+        Command::Demo(command) => demo::run(command, out),
+        Command::Sim(command) => sim::run(command),
+    };
+    match done {
+        // Whoever read the output has read enough.
+        Err(Failure::Output(why)) if why.kind() == io::ErrorKind::BrokenPipe => Ok(Exit::Good),
+        done => done,
+    }
+}
+
+/// clap tells an error as a paragraph, with a usage below; here it is one sentence that names the next step.
+fn sentence(wrong: &clap::Error) -> String {
+    let told = wrong.to_string();
+    let first = told.split("\n\n").next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let words: Vec<&str> = first.split_whitespace().collect();
+    let told = match wrong.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            String::from("a command is missing")
+        }
+        _ => words.join(" "),
+    };
+    format!("{told}; `sluice --help` tells what there is")
+}
+
+/// Commands are quiet unless something is wrong.
+fn log(filter: Option<&str>) -> Result<(), Failure> {
+    let filter = filter.unwrap_or("error");
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|why| Failure::Usage(format!("--log {filter}: {why}")))?;
+    // A second run in one process (a test) keeps the first one's.
+    let _already_set = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .with_env_filter(filter)
+        .try_init();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(arguments: &[&str]) -> Result<Exit, Failure> {
+        let arguments = ["sluice"].iter().chain(arguments).map(OsString::from);
+        run(arguments, &mut Vec::new())
+    }
+
+    #[test]
+    fn what_is_not_understood_is_one_sentence_and_code_64() {
+        for arguments in [
+            &[][..],
+            &["ring"],
+            &["rnig"],
+            &["ring", "show"],
+            &["ring", "show", "--slotz", "x"],
+            &["ring", "create", "x", "oslo"],
+            &["--log", "a=b=c", "ring", "show", "x"],
+        ] {
+            let failure = told(arguments).unwrap_err();
+            assert_eq!(failure.exit(), Exit::Usage, "{arguments:?}");
+            let sentence = failure.to_string();
+            assert!(!sentence.contains('\n'), "{sentence}");
+        }
+        let failure = told(&["ring", "create", "x", "oslo"]).unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "invalid value 'oslo' for '<RING>...': a ring is written edge/lane:mo:origin, with mo or mt and origin \
+             or mirror; `sluice --help` tells what there is"
+        );
+    }
+
+    #[test]
+    fn help_and_version_are_answers_not_errors() {
+        assert_eq!(told(&["--help"]).unwrap(), Exit::Good);
+        assert_eq!(told(&["ring", "--help"]).unwrap(), Exit::Good);
+        assert_eq!(told(&["--version"]).unwrap(), Exit::Good);
+    }
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        <Sluice as clap::CommandFactory>::command().debug_assert();
+    }
+}

@@ -1,0 +1,48 @@
+//! Numbers of the protocol that have names: any number is a value, and the known ones tell what they mean.
+
+/// Declares a number with names: the type, its constants, `name()`, `Display` and `Debug`.
+macro_rules! numbered {
+    (
+        $(#[$about:meta])* $word:ident($number:ty, $width:literal) {
+            $($constant:ident = $value:literal $name:literal,)*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $word(pub $number);
+
+        impl $word {
+            $(#[doc = concat!("Number ", stringify!($value), ": ", $name, ".")]
+            pub const $constant: Self = Self($value);)*
+
+            /// All that have a name.
+            pub const KNOWN: &'static [Self] = &[$(Self::$constant),*];
+
+            /// What it is called, if it is known.
+            pub const fn name(self) -> Option<&'static str> {
+                match self.0 {
+                    $($value => Some($name),)*
+                    _ => None,
+                }
+            }
+        }
+
+        impl std::fmt::Display for $word {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{:0width$}", self.0, width = $width)?;
+                match self.name() {
+                    Some(name) => write!(f, " ({name})"),
+                    None => Ok(()),
+                }
+            }
+        }
+
+        impl std::fmt::Debug for $word {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
+pub(super) use numbered;
