@@ -4,6 +4,7 @@
 //! the standard error. It holds no logic of its own: each command calls the same code that the gateway runs.
 
 mod demo;
+pub mod pair;
 mod ring;
 mod sim;
 
@@ -14,6 +15,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+use crate::clock::Clock;
 use crate::demo::DemoError;
 use crate::ring::RingError;
 use crate::sim::StartError;
@@ -65,6 +67,9 @@ pub enum Failure {
     /// A simulation did not come about.
     #[error(transparent)]
     Sim(#[from] SimError),
+    /// Pairing came to nothing.
+    #[error(transparent)]
+    Pair(#[from] pair::PairError),
     /// The output cannot be written.
     #[error("writing the output failed: {0}")]
     Output(#[from] io::Error),
@@ -86,6 +91,7 @@ impl Failure {
                 Exit::Configuration
             }
             Self::Sim(SimError::Start(StartError::Place { .. })) => Exit::Down,
+            Self::Pair(_) => Exit::Configuration,
             Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Output(_) => Exit::Storage,
         }
     }
@@ -107,6 +113,8 @@ enum Command {
     /// Make, look into, check and renew ring files.
     #[command(subcommand)]
     Ring(ring::RingCommand),
+    /// Prove edge and central to each other: the operator's authority and what it gives out.
+    Pair(pair::PairArgs),
     /// Show what the parts of Sluice do, on this machine.
     #[command(subcommand)]
     Demo(demo::DemoCommand),
@@ -136,6 +144,7 @@ pub fn run(
     log(sluice.log.as_deref())?;
     let done = match sluice.command {
         Command::Ring(command) => ring::run(command, out),
+        Command::Pair(args) => pair::run(args, Clock::system().wall(), out).map_err(Failure::from),
         Command::Demo(command) => demo::run(command, out),
         Command::Sim(command) => sim::run(command),
     };

@@ -53,15 +53,21 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::snapshot",
             // The link, as far as it has no line.
             "link",
-            "link::config",
-            "link::error",
             "link::frame::*",
-            "link::liveness",
+            "link::gauge",
+            "link::mirror::*",
+            "link::origin::*",
+            "link::packet",
             "link::peer::*",
-            "link::repair",
-            "link::resend",
-            "link::snapshot",
-            "link::window",
+            "link::port",
+            "link::reason",
+            "link::received",
+            "link::redial",
+            "link::rtt",
+            "link::sent",
+            "link::timer",
+            "link::view",
+            "link::wire",
             // What phones and IM clients talk to.
             "im::*",
             "presence::*",
@@ -87,9 +93,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::lock",
             "ring::renew",
             "ring::storage::*",
-            "link::dial",
-            "link::driver::*",
-            "link::pairing",
+            "link::pki::*",
             "link::transport::*",
             "im::door::*",
             "store::*",
@@ -146,7 +150,7 @@ pub const FILES: &[&str] = &[
     "demo::*",
     "main",
     // The pairing of two ends writes their certificates.
-    "link::pairing",
+    "link::pki::*",
 ];
 
 /// The store of central's state, its only user.

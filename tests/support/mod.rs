@@ -7,4 +7,5 @@ pub mod chance;
 pub mod disk;
 pub mod gate;
 pub mod keys;
+pub mod link;
 pub mod messages;

@@ -1,0 +1,67 @@
+//! What the machine needs of a ring. The driver gives it [`Ring`] handles; tests may give bare arrays.
+//!
+//! Everything here returns at once. What has to be durable (storing, repairing, keeping outcomes) is asked for with an
+//! [`Action`](super::Action) and answered later.
+
+use crate::lane::{RingName, Sequence};
+use crate::message::Outcome;
+use crate::ring::page::Fence;
+use crate::ring::{Array, Misstep, Parcel, Ring};
+
+/// One ring, seen from the link.
+pub trait RingView {
+    /// Which ring.
+    fn name(&self) -> &RingName;
+    /// Looks at it as it is now.
+    fn look<T>(&self, see: impl FnOnce(&Array) -> T) -> T;
+    /// Why it is kept shut, if it is.
+    fn fence(&self) -> Option<Fence>;
+    /// *Sent*: it was put on the link.
+    fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep>;
+    /// *Confirmed*: the far end has it durably.
+    fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep>;
+    /// *Confirmed*, for all up to here.
+    fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep>;
+    /// *Processed*: it was passed on at the far end.
+    fn process(&self, sequence: Sequence) -> Result<bool, Misstep>;
+    /// *Processed* with an outcome, at the mirror.
+    fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep>;
+    /// How a processed message ended, at the mirror.
+    fn outcome(&self, sequence: Sequence) -> Option<Outcome>;
+}
+
+impl RingView for Ring {
+    fn name(&self) -> &RingName {
+        Self::name(self)
+    }
+    fn look<T>(&self, see: impl FnOnce(&Array) -> T) -> T {
+        Self::look(self, see)
+    }
+    fn fence(&self) -> Option<Fence> {
+        Self::fence(self)
+    }
+    fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
+        Self::mark_sent(self, sequence)
+    }
+    fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
+        Self::confirm(self, sequence)
+    }
+    fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
+        Self::confirm_up_to(self, sequence)
+    }
+    fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
+        Self::process(self, sequence)
+    }
+    fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
+        Self::process_with(self, sequence, outcome)
+    }
+    fn outcome(&self, sequence: Sequence) -> Option<Outcome> {
+        Self::outcome(self, sequence)
+    }
+}
+
+/// Whether this stands in a mirror for a message of which no copy is left. It is marked processed, with outcome
+/// *lost*, as soon as the link has opened its ring; until then, who hands messages on must pass it by.
+pub fn is_lost_placeholder(parcel: &Parcel) -> bool {
+    parcel.octets().is_empty()
+}
