@@ -1,14 +1,8 @@
 //! What the link's machine makes of a line, in simulated time, and what it costs: `cargo bench --bench link_machine`.
 
 mod support;
-mod test_support {
-    #[path = "../../tests/support/chance.rs"]
-    #[allow(dead_code, reason = "a measurement uses its part")]
-    pub mod chance;
-    #[path = "../../tests/support/link.rs"]
-    #[allow(dead_code, unreachable_pub, reason = "a measurement uses its part")]
-    pub mod link;
-}
+#[path = "../tests/support/mod.rs"]
+mod test_support;
 
 use std::time::{Duration, Instant};
 

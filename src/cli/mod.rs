@@ -144,7 +144,9 @@ pub fn run(
     log(sluice.log.as_deref())?;
     let done = match sluice.command {
         Command::Ring(command) => ring::run(command, out),
-        Command::Pair(args) => pair::run(args, Clock::system().wall(), out).map_err(Failure::from),
+        Command::Pair(args) => pair::run(args, Clock::system().wall(), out)
+            .map(|()| Exit::Good)
+            .map_err(Failure::from),
         Command::Demo(command) => demo::run(command, out),
         Command::Sim(command) => sim::run(command),
     };

@@ -211,11 +211,11 @@ impl Gauge {
             self.round += 1;
             self.round_ends = self.delivered;
         }
-        if micros > 0 {
-            let rate = (self.delivered - newest.delivered).saturating_mul(1_000_000) / micros;
-            if !newest.limited || rate > self.rate() {
-                self.note_rate(rate);
-            }
+        let delivered = self.delivered - newest.delivered;
+        if let Some(rate) = delivered.saturating_mul(1_000_000).checked_div(micros)
+            && (!newest.limited || rate > self.rate())
+        {
+            self.note_rate(rate);
         }
         if self.phase == Phase::Start
             && in_flight_before + 2 * MAX_PACKET as u64 + octets >= self.flight

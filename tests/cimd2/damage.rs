@@ -15,10 +15,10 @@ fn read_all(packet: &Packet) {
         let _period = RelativeTime::read(&field);
         let _text = field.printable();
     }
-    if let Ok(view) = SubmitView::read(packet) {
-        if let Ok(content) = view.user_data().content() {
-            let _body = content.into_body();
-        }
+    if let Ok(view) = SubmitView::read(packet)
+        && let Ok(content) = view.user_data().content()
+    {
+        let _body = content.into_body();
     }
     let _views = (
         DeliverView::read(packet).is_ok(),

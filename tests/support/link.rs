@@ -240,6 +240,9 @@ pub fn bare_rings(lanes: usize) -> [Vec<BareRing>; 2] {
     })
 }
 
+/// Messages that a store makes durable: done when, at which end, for which ring, which ones.
+type Storing = (Moment, usize, usize, Vec<(Sequence, Parcel)>);
+
 /// Both ends of a link with bare rings: at each end the MO and the MT ring of each lane, in this order.
 pub struct Pair {
     pub now: Moment,
@@ -259,7 +262,7 @@ pub struct Pair {
     pub actions: [Vec<Action>; 2],
     pub outcomes: Vec<(usize, usize, Sequence, Outcome)>,
     idle: u32,
-    storing: Vec<(Moment, usize, usize, Vec<(Sequence, Parcel)>)>,
+    storing: Vec<Storing>,
 }
 
 pub const EDGE: usize = 0;
