@@ -12,7 +12,7 @@ pub enum NameError {
     /// Nothing there.
     #[error("a name must not be empty")]
     Empty,
-    /// Past [`MAX_NAME`].
+    /// Longer than a name may be.
     #[error("the name has {0} characters, {MAX_NAME} are allowed")]
     TooLong(usize),
     /// A character that no name has.

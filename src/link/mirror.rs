@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
+use super::action::{Action, Actions};
 use super::frame::{
     Carried, Frame, OutcomeRun, PART, Showing, is_plain, outcome_cost, part_of, parts,
 };
 use super::origin::{At, Loading, ask};
-use super::peer::{Action, Actions};
 use super::port::{Assembly, ByAddress, Said, after, impossible, is_within, misstep};
 use super::reason::Reason;
 use super::sent::Cargo;

@@ -9,6 +9,7 @@
 //! [`Peer`] is the machine of one connection's end; `docs/protocol-link.md` draws packets, states and resync.
 //! [`Redial`] says when and where to connect next. [`pki`] is the identity of both ends; [`transport`] carries packets.
 
+mod action;
 pub mod frame;
 mod gauge;
 mod mirror;
@@ -20,6 +21,7 @@ mod port;
 mod reason;
 mod received;
 mod redial;
+mod ring_handle;
 mod rtt;
 mod sent;
 mod timer;
@@ -27,7 +29,8 @@ pub mod transport;
 mod view;
 mod wire;
 
-pub use peer::{Action, Config, Far, Peer, Role, Statistics};
+pub use action::Action;
+pub use peer::{Config, Far, Peer, Role, Statistics};
 pub use reason::{Reason, RingRefusal, Shut, ShutReason};
 pub use redial::{Redial, RedialConfig};
 pub use view::{RingView, is_lost_placeholder};

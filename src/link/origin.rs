@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::action::{Action, Actions};
 use super::frame::{Carried, DataRun, Frame, PART, Showing, data_cost, part_of, parts};
-use super::peer::{Action, Actions};
 use super::port::{Assembly, ByAddress, Said, impossible, misstep};
 use super::reason::Reason;
 use super::sent::{Cargo, Fact};

@@ -1,4 +1,4 @@
-//! What the machine needs of a ring. The driver gives it [`Ring`] handles; tests may give bare arrays.
+//! What the machine needs of a ring. The driver gives it handles of rings; tests may give bare arrays.
 //!
 //! Everything here returns at once. What has to be durable (storing, repairing, keeping outcomes) is asked for with an
 //! [`Action`](super::Action) and answered later.
@@ -6,7 +6,7 @@
 use crate::lane::{RingName, Sequence};
 use crate::message::Outcome;
 use crate::ring::page::Fence;
-use crate::ring::{Array, Misstep, Parcel, Ring};
+use crate::ring::{Array, Misstep, Parcel};
 
 /// One ring, seen from the link.
 pub trait RingView {
@@ -28,36 +28,6 @@ pub trait RingView {
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep>;
     /// How a processed message ended, at the mirror.
     fn outcome(&self, sequence: Sequence) -> Option<Outcome>;
-}
-
-impl RingView for Ring {
-    fn name(&self) -> &RingName {
-        Self::name(self)
-    }
-    fn look<T>(&self, see: impl FnOnce(&Array) -> T) -> T {
-        Self::look(self, see)
-    }
-    fn fence(&self) -> Option<Fence> {
-        Self::fence(self)
-    }
-    fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        Self::mark_sent(self, sequence)
-    }
-    fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        Self::confirm(self, sequence)
-    }
-    fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
-        Self::confirm_up_to(self, sequence)
-    }
-    fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        Self::process(self, sequence)
-    }
-    fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
-        Self::process_with(self, sequence, outcome)
-    }
-    fn outcome(&self, sequence: Sequence) -> Option<Outcome> {
-        Self::outcome(self, sequence)
-    }
 }
 
 /// Whether this stands in a mirror for a message of which no copy is left. It is marked processed, with outcome

@@ -5,7 +5,7 @@
 //! Phones here live as long as the simulator, and nothing is written to disk but its record.
 //!
 //! Sessions are machines without I/O and share one network, also without; the driver around them carries octets and
-//! keeps time. `docs/simulator.md` shows scripts and commands. [`line`] is a bad internet line to go with it, in user
+//! keeps time. `docs/simulator.md` shows scripts and commands. [`mod@line`] is a bad internet line to go with it, in user
 //! space.
 
 pub mod cli;
