@@ -8,7 +8,7 @@ use crate::message::Outcome;
 use crate::ring::Parcel;
 use crate::ring::page::Fence;
 
-/// What is to be done, or has become known. Rings are named by their place in the list given to [`Peer::new`].
+/// What is to be done, or has become known. Rings are named by their place in the list given to [`Peer::new`](super::Peer::new).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Action {
     /// Both ends know one another.
@@ -39,15 +39,15 @@ pub enum Action {
         /// And why.
         fence: Fence,
     },
-    /// Give this mirror, which was never used, its origin's epoch; then say [`Peer::adopted`].
+    /// Give this mirror, which was never used, its origin's epoch; then say [`Peer::adopted`](super::Peer::adopted).
     Adopt {
         /// Which.
         ring: usize,
         /// The origin's epoch.
         epoch: Epoch,
     },
-    /// Store these in a mirror ([`Ring::store`](crate::ring::Ring::store)); then say [`Peer::stored`] or
-    /// [`Peer::not_stored`].
+    /// Store these in a mirror ([`Ring::store`](crate::ring::Ring::store)); then say [`Peer::stored`](super::Peer::stored) or
+    /// [`Peer::not_stored`](super::Peer::not_stored).
     Store {
         /// Which.
         ring: usize,
@@ -55,7 +55,7 @@ pub enum Action {
         parcels: Vec<(Sequence, Parcel)>,
     },
     /// Put this copy into an origin's damaged slot ([`Ring::repair`](crate::ring::Ring::repair)); then say
-    /// [`Peer::repaired`].
+    /// [`Peer::repaired`](super::Peer::repaired).
     Repair {
         /// Which.
         ring: usize,
@@ -64,7 +64,7 @@ pub enum Action {
         /// The mirror's copy.
         parcel: Parcel,
     },
-    /// Keep how these messages ended; then say [`Peer::outcomes_taken`]. Only then their slots become free.
+    /// Keep how these messages ended; then say [`Peer::outcomes_taken`](super::Peer::outcomes_taken). Only then their slots become free.
     Outcomes {
         /// Which.
         ring: usize,
@@ -85,7 +85,7 @@ pub enum Action {
         /// The message.
         sequence: Sequence,
     },
-    /// The connection is over. Goodbyes may still be transmitted until [`Peer::is_gone`].
+    /// The connection is over. Goodbyes may still be transmitted until [`Peer::is_gone`](super::Peer::is_gone).
     Closed {
         /// Why.
         reason: Reason,
