@@ -88,7 +88,7 @@ impl RingFile {
         }
         check_names(path, &[], names)?;
         let making = beside(path, "new");
-        let file = lock::making(&making)?;
+        let file = lock::making(&making, path)?;
         // Whoever makes a file of this name holds that lock from before this question until it has its name.
         if path.exists() {
             return Err(RingError::Exists {

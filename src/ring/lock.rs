@@ -11,15 +11,20 @@ use super::error::RingError;
 /// locking another process may have put a renewed file in its place; what is locked then is the former one, and what
 /// would be written there nobody would find again.
 pub(super) fn hold(file: &File, path: &Path) -> Result<(), RingError> {
+    hold_for(file, path, path)
+}
+
+/// The same; complaints name the file that people asked for.
+fn hold_for(file: &File, path: &Path, asked: &Path) -> Result<(), RingError> {
     let in_use = || RingError::InUse {
-        path: path.to_owned(),
+        path: asked.to_owned(),
     };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => return Err(in_use()),
-        Err(TryLockError::Error(why)) => return Err(RingError::io(path, "locking", why)),
+        Err(TryLockError::Error(why)) => return Err(RingError::io(asked, "locking", why)),
     }
-    match has_the_name(file, path).map_err(|why| RingError::io(path, "locking", why))? {
+    match has_the_name(file, path).map_err(|why| RingError::io(asked, "locking", why))? {
         true => Ok(()),
         false => Err(in_use()),
     }
@@ -27,15 +32,15 @@ pub(super) fn hold(file: &File, path: &Path) -> Result<(), RingError> {
 
 /// Opens the preliminary file in which a new one is made, and takes its lock: of two that make the same file at once
 /// one would write zeros over what the other already uses.
-pub(super) fn making(path: &Path) -> Result<File, RingError> {
+pub(super) fn making(path: &Path, asked: &Path) -> Result<File, RingError> {
     let file = File::options()
         .write(true)
         .read(true)
         .create(true)
         .truncate(false)
         .open(path)
-        .map_err(|why| RingError::io(path, "making the file", why))?;
-    hold(&file, path)?;
+        .map_err(|why| RingError::io(asked, "making the file", why))?;
+    hold_for(&file, path, asked)?;
     Ok(file)
 }
 
