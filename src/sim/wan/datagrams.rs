@@ -131,16 +131,16 @@ impl Datagrams {
         let used = 1 + flows.len();
         for (id, ready) in flows.into_iter().zip(&ready[1..]) {
             if !ready.is_empty() {
-                self.from_target(id, ways, passed);
+                self.hear_target(id, ways, passed);
             }
         }
         if !ready[0].is_empty() {
-            self.from_callers(ways, passed);
+            self.hear_callers(ways, passed);
         }
         used
     }
 
-    fn from_callers(&mut self, ways: &mut Ways, passed: &mut Passed) {
+    fn hear_callers(&mut self, ways: &mut Ways, passed: &mut Passed) {
         for _ in 0..AT_ONCE {
             match self.near.recv_from(&mut self.buffer) {
                 Ok((length, caller)) => match self.flow_of(caller) {
@@ -154,7 +154,7 @@ impl Datagrams {
         }
     }
 
-    fn from_target(&mut self, id: u64, ways: &mut Ways, passed: &mut Passed) {
+    fn hear_target(&mut self, id: u64, ways: &mut Ways, passed: &mut Passed) {
         for _ in 0..AT_ONCE {
             let Some(flow) = self.flows.get(&id) else {
                 return;
