@@ -434,8 +434,12 @@ impl Ring {
 
     /// Mirror of the MT direction: makes the mark *offered* durable before the SMSC sees the message.
     pub async fn offer(&self, sequence: Sequence) -> Result<(), StoreError> {
-        self.shared.body().open()?;
-        self.change(|array| array.offer(sequence))?;
+        {
+            let mut body = self.shared.body();
+            body.open()?;
+            // No live record: the state page that follows tells it, and before that nobody has seen the message.
+            body.array.offer(sequence)?;
+        }
         self.flush().await
     }
 

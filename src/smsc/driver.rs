@@ -1,8 +1,8 @@
 //! Drives one SMSC session: carries its bytes, keeps its timers, stores what it delivers and offers it what waits.
 //!
-//! One task a session. Nothing here decides what a protocol means; the session machine and the courier do. While a
-//! message is being made durable the line is still read, so that the SMSC's probes and the answer to our own request
-//! are never kept waiting by the disk.
+//! One thread a session. Nothing here decides what a protocol means; the session machine and the courier do. While a
+//! message waits for another lane's sync the line is still read; while this lane makes the sync itself, for both, the
+//! SMSC's probes and the answer to our own request wait in the socket until it returns.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use super::session::{
     SubmitTurn,
 };
 use super::status::{LaneStatus, Phase};
+use super::thread::OwnThread;
 use super::transport::{Endpoint, Line};
 use crate::clock::{Clock, Moment};
 use crate::lane::Sequence;
@@ -97,8 +98,25 @@ struct Driver {
     ended: Option<Down>,
 }
 
-/// Runs a session until it is told to close, or its ring has failed; then the reason is given.
-pub async fn run(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
+/// Runs a session until it is told to close, or its ring has failed; then the reason is given. It runs on a thread of
+/// its own, and ends when the caller goes away.
+///
+/// # Panics
+///
+/// If the session panics.
+pub async fn run(parts: Parts, orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
+    let ring = parts.mo.as_ref().or(parts.mt.as_ref());
+    let name = ring.map_or_else(|| "lane".into(), |ring| ring.name().lane.to_string());
+    match OwnThread::start(name).await {
+        Ok(thread) => thread.run(drive(parts, orders)).await,
+        Err(why) => {
+            tracing::warn!(endpoint = %parts.endpoint, %why, "no thread to be had for the lane: it shares those of all");
+            drive(parts, orders).await
+        }
+    }
+}
+
+async fn drive(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
     let mut driver = Driver {
         courier: Courier::new(parts.manner.clone()),
         parts,
