@@ -23,7 +23,7 @@ use super::transport::{Endpoint, Line};
 use crate::clock::{Clock, Moment};
 use crate::lane::Sequence;
 use crate::message::{DeliveryKey, Item, Outcome, Refusal};
-use crate::ring::{Parcel, Ring, StoreError};
+use crate::ring::{Misstep, Parcel, Ring, StoreError};
 
 /// How long a write may take before the line counts as dead: what we write is small, so a peer that does not take it
 /// for so long reads nothing.
@@ -96,6 +96,8 @@ struct Driver {
     /// No delivery of this connection was seen yet.
     first_delivery: bool,
     ended: Option<Down>,
+    /// Why the rings cannot be worked with any more.
+    broken: Option<StoreError>,
 }
 
 /// Runs a session until it is told to close, or its ring has failed; then the reason is given. It runs on a thread of
@@ -126,6 +128,7 @@ async fn drive(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), St
         offering: None,
         first_delivery: true,
         ended: None,
+        broken: None,
     };
     let mut pauses = Pauses::new();
     loop {
@@ -226,6 +229,9 @@ impl Driver {
         let mut mo_changes = self.parts.mo.as_ref().map(Ring::changes);
         loop {
             self.drain(line.as_mut(), pauses).await;
+            if let Some(why) = self.broken.take() {
+                return Err(why);
+            }
             if let Some(down) = self.ended.take() {
                 self.forget_connection();
                 return Ok(down);
@@ -357,12 +363,22 @@ impl Driver {
         }
     }
 
-    /// A message needs nothing more from this lane.
-    fn done(&self, sequence: Sequence, outcome: Outcome) {
+    /// A message needs nothing more from this lane. If the ring cannot take that down, it is in doubt, and nothing more
+    /// may be offered.
+    fn done(&mut self, sequence: Sequence, outcome: Outcome) {
         let Some(mt) = &self.parts.mt else { return };
-        if let Err(misstep) = mt.process_with(sequence, outcome) {
-            tracing::error!(ring = %mt.name(), %misstep, "a message was answered that the ring does not hold");
-        }
+        let Err(misstep) = mt.process_with(sequence, outcome) else {
+            return;
+        };
+        self.broken = match misstep {
+            Misstep::Fenced(fence) => Some(fence.into()),
+            Misstep::Stopped => Some(misstep.into()),
+            Misstep::NotHeld { .. } | Misstep::Beyond { .. } | Misstep::NotDamaged(_) => {
+                tracing::error!(ring = %mt.name(), %misstep, "a message was answered that the ring does not hold");
+                return;
+            }
+        };
+        tracing::error!(ring = %mt.name(), %sequence, %misstep, "the SMSC's answer to a message cannot be recorded: it is in doubt");
     }
 
     fn deliver(&mut self, turn: DeliveryTurn, delivery: Delivery) {
@@ -410,6 +426,9 @@ impl Driver {
         let Some(mt) = self.parts.mt.clone() else {
             return Ok(Some(None));
         };
+        if let Some(fence) = mt.fence() {
+            return Err(fence.into());
+        }
         if self.turn.is_none() {
             return Ok(Some(None));
         }
