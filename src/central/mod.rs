@@ -1,0 +1,3 @@
+//! Central: the end that all edges connect to.
+
+pub mod config;
