@@ -40,7 +40,7 @@ impl fmt::Display for Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("cannot read {}: {source}; `sluice {mode} --config FILE` names another", file.display())]
+    #[error("cannot read {}: {source}; `--config FILE` names another configuration of this {mode}", file.display())]
     Read {
         /// Which.
         file: PathBuf,

@@ -90,16 +90,31 @@ fn keys_and_words_that_are_none() {
 #[test]
 fn values_of_the_wrong_kind() {
     refused::<EdgeConfig>(&[
-        ("name = 'oslo'\nlane = 3", "edge.toml:2:8: lane: is 3, and a list is expected"),
-        ("name = true", "edge.toml:1:8: name: is true, and a text in quotes is expected"),
-        ("name = ['a']", "edge.toml:1:8: name: is a list, and a text in quotes is expected"),
-        ("name = {}", "edge.toml:1:8: name: is a section, and a text in quotes is expected"),
+        (
+            "name = 'oslo'\nlane = 3",
+            "edge.toml:2:8: lane: is 3, and a list is expected",
+        ),
+        (
+            "name = true",
+            "edge.toml:1:8: name: is true, and a text in quotes is expected",
+        ),
+        (
+            "name = ['a']",
+            "edge.toml:1:8: name: is a list, and a text in quotes is expected",
+        ),
+        (
+            "name = {}",
+            "edge.toml:1:8: name: is a section, and a text in quotes is expected",
+        ),
         (
             "name = 2026-01-01",
             "edge.toml:1:8: name: 2026-01-01 is a date, and no option takes one; write texts in quotes",
         ),
         ("", "edge.toml:1:1: `name` is missing, and has no default"),
-        ("LANE\n", "edge.toml:2:1: lane[a]: `smsc` is missing, and has no default"),
+        (
+            "LANE\n",
+            "edge.toml:2:1: lane[a]: `smsc` is missing, and has no default",
+        ),
         (
             "LANE\nmo = 'yes'",
             "edge.toml:4:6: lane[a].mo: is \"yes\", and true or false is expected",
@@ -329,8 +344,14 @@ fn secrets_stand_in_files_of_their_own() {
             "password_file: open has mode 0644, so everybody on this machine can read it; run `chmod 640` on it, and ask \
              for another secret if somebody did",
         ),
-        ("password_file = 'FOLDER/empty'", "password_file: empty is empty"),
-        ("password_file = 'FOLDER/lines'", "password_file: lines has more than one line"),
+        (
+            "password_file = 'FOLDER/empty'",
+            "password_file: empty is empty",
+        ),
+        (
+            "password_file = 'FOLDER/lines'",
+            "password_file: lines has more than one line",
+        ),
         (
             "password_file = 'FOLDER/long'",
             "password_file: long is longer than any secret (4096 octets)",
@@ -346,14 +367,28 @@ fn secrets_stand_in_files_of_their_own() {
         ),
     ];
     for (written, expected) in cases {
-        let told = folder.told::<EdgeConfig>(&whole(&format!("TCP\n[lane.smpp]\nsystem_id = 'a'\n{written}\n")));
-        let column = if written.starts_with("password =") { 1 } else { 17 };
-        assert_eq!(told, format!("edge.toml:7:{column}: lane[a].smpp.{expected}"));
+        let told = folder.told::<EdgeConfig>(&whole(&format!(
+            "TCP\n[lane.smpp]\nsystem_id = 'a'\n{written}\n"
+        )));
+        let column = if written.starts_with("password =") {
+            1
+        } else {
+            17
+        };
+        assert_eq!(
+            told,
+            format!("edge.toml:7:{column}: lane[a].smpp.{expected}")
+        );
         assert!(!told.contains("geheim"));
     }
     // Without systemd.
-    let file = folder.write("edge.toml", &whole("TCP\nsmpp = { system_id = 'a', password_file = 'credential:x' }"));
-    let told = sluice::config::load_with::<EdgeConfig>(&file, None).unwrap_err().to_string();
+    let file = folder.write(
+        "edge.toml",
+        &whole("TCP\nsmpp = { system_id = 'a', password_file = 'credential:x' }"),
+    );
+    let told = sluice::config::load_with::<EdgeConfig>(&file, None)
+        .unwrap_err()
+        .to_string();
     assert!(
         told.ends_with(
             "credential x comes from systemd, and this process has none; give it with LoadCredential=x:FILE in the unit, \
@@ -366,7 +401,10 @@ fn secrets_stand_in_files_of_their_own() {
     let told = folder.told::<EdgeConfig>(&whole(
         "TCP\n[lane.smpp]\nsystem_id = 'averyveryverylongname'\npassword_file = 'FOLDER/wrong'\n",
     ));
-    assert_eq!(told, "edge.toml:6:13: lane[a].smpp.system_id: has 21 octets, 15 are allowed");
+    assert_eq!(
+        told,
+        "edge.toml:6:13: lane[a].smpp.system_id: has 21 octets, 15 are allowed"
+    );
 }
 
 #[test]
@@ -385,9 +423,12 @@ fn a_password_that_not_every_smsc_takes_is_worth_a_warning() {
 #[test]
 fn files_that_cannot_be_read() {
     let folder = Folder::new();
-    let told = folder.load::<EdgeConfig>(&folder.path("none.toml")).unwrap_err().to_string();
+    let told = folder
+        .load::<EdgeConfig>(&folder.path("none.toml"))
+        .unwrap_err()
+        .to_string();
     assert!(
-        told.ends_with("none.toml: No such file or directory (os error 2); `sluice edge --config FILE` names another"),
+        told.ends_with("none.toml: No such file or directory (os error 2); `--config FILE` names another configuration of this edge"),
         "{told}"
     );
 }
