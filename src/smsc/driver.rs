@@ -102,7 +102,7 @@ struct Driver {
 /// Runs a session until it is told to close, or its ring has failed; then the reason is given.
 pub async fn run(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
     let mut driver = Driver {
-        courier: Courier::new(parts.manner.clone()),
+        courier: Courier::new(parts.manner),
         parts,
         clock: Clock::system(),
         turn: None,
