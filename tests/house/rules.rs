@@ -118,6 +118,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "cli::*",
             "config::*",
             "status::*",
+            "log::*",
             "edge::*",
             "central::*",
             "sim::*",
@@ -196,10 +197,6 @@ pub const LONG_FILES: &[(&str, &str)] = &[
         "one machine, to be split into sending and outcomes",
     ),
     ("src/link/peer.rs", "the main machine, to be split by part"),
-    (
-        "src/sim/line.rs",
-        "the line's machine and its sockets, to be split",
-    ),
     ("tests/link_machine.rs", "to be split by theme"),
     (
         "tests/link_simulation/world.rs",
