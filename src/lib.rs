@@ -26,4 +26,5 @@ pub mod private;
 pub mod ring;
 pub mod sim;
 pub mod smsc;
+pub mod store;
 pub mod text;
