@@ -117,6 +117,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "cli::*",
             "config::*",
             "status::*",
+            "log::*",
             "edge::*",
             "central::*",
             "sim::*",
