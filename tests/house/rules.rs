@@ -118,6 +118,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "cli::*",
             "config::*",
             "status::*",
+            "log::*",
             "edge::*",
             "central::*",
             "sim::*",
