@@ -23,6 +23,7 @@ pub mod demo;
 pub mod lane;
 pub mod link;
 pub mod message;
+pub mod presence;
 pub mod private;
 pub mod progress;
 pub mod ring;
