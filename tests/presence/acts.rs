@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use sluice::presence::Privacy;
 
-use crate::model::{Condition, GROUP, USERS};
-
-pub type Choice = Option<BTreeSet<usize>>;
+use crate::model::{Choice, Condition, GROUP, USERS};
 
 #[derive(Clone, Debug)]
 pub struct Update {

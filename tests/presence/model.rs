@@ -10,6 +10,9 @@ pub type Ms = u64;
 /// `user:`, `group:` or everyone, as it is written.
 pub type To = String;
 
+/// Some attributes, or (none) all.
+pub type Choice = Option<BTreeSet<usize>>;
+
 /// What a rule of the model can be.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Condition {
@@ -55,8 +58,8 @@ pub const GROUP: &str = "anglers";
 pub struct Model {
     pub values: BTreeMap<(usize, usize), Value>,
     pub permissions: BTreeMap<(usize, To), Permission>,
-    /// Watcher and owner; what is chosen (none: all), and until when.
-    pub subscriptions: BTreeMap<(usize, usize), (Option<BTreeSet<usize>>, Ms)>,
+    /// By watcher and owner: what is chosen, and until when.
+    pub subscriptions: BTreeMap<(usize, usize), (Choice, Ms)>,
     /// Who was ever connected.
     pub seen: BTreeSet<usize>,
 }

@@ -12,9 +12,9 @@ use sluice::presence::{
     RefusalKind, Rule,
 };
 
-use crate::acts::{Act, Choice, TEXTS, Update, act, address};
+use crate::acts::{Act, TEXTS, Update, act, address};
 use crate::model::{
-    ATTRIBUTES, Condition, GROUP, Model, Ms, Outside, Permission, Shown, USERS, Value,
+    ATTRIBUTES, Choice, Condition, GROUP, Model, Ms, Outside, Permission, Shown, USERS, Value,
 };
 use crate::support::{World, client, name, user};
 

@@ -263,9 +263,8 @@ impl Service {
             let owner = subscription.owner;
             if subscription.until <= now.wall {
                 self.end_subscription(number);
-                if self.people.get(id).is_none() {
-                    return None;
-                }
+                // It may have been all that was there.
+                self.people.get(id)?;
                 continue;
             }
             self.freshen(owner, now);
