@@ -3,7 +3,7 @@
 use sluice::link::driver::{Phase, RingStanding};
 use sluice::link::transport::{Carrier, Choice};
 use sluice::ring::Array;
-use sluice::sim::line::{Line, Weather};
+use sluice::sim::wan::{Wan, Weather};
 
 use crate::world::{End, Operator, central, edge, loopback, names, soon, until, up};
 
