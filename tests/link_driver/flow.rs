@@ -68,9 +68,8 @@ async fn g10_a_partition_costs_time_and_no_message() {
     let operator = Operator::new();
     let (here, there) = ends(&operator, 2);
     let links = central(&operator, loopback(0), "oslo", &there).await;
-    let line = Line::open(loopback(0), links.local_address(), Weather::delayed(20), 1)
-        .await
-        .unwrap();
+    let weather = Weather::delayed(20);
+    let line = Wan::open(loopback(0), links.local_address(), weather, 1).unwrap();
     let bundle = operator.enrol("oslo");
     let link = edge(
         operator.connector(&bundle, &[line.address()], Choice::Auto),
