@@ -7,6 +7,7 @@ mod demo;
 pub mod pair;
 mod ring;
 mod sim;
+mod store;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -20,6 +21,7 @@ use crate::demo::DemoError;
 use crate::ring::RingError;
 use crate::sim::StartError;
 use crate::sim::cli::SimError;
+use crate::store::StoreError;
 
 /// How a command ended, as scripts and systemd see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,6 +72,9 @@ pub enum Failure {
     /// Pairing came to nothing.
     #[error(transparent)]
     Pair(#[from] pair::PairError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The output cannot be written.
     #[error("writing the output failed: {0}")]
     Output(#[from] io::Error),
@@ -92,7 +97,9 @@ impl Failure {
             }
             Self::Sim(SimError::Start(StartError::Place { .. })) => Exit::Down,
             Self::Pair(_) => Exit::Configuration,
-            Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Output(_) => Exit::Storage,
+            Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Store(_) | Self::Output(_) => {
+                Exit::Storage
+            }
         }
     }
 }
@@ -121,6 +128,9 @@ enum Command {
     /// Counterparts to test against.
     #[command(subcommand)]
     Sim(sim::SimCommand),
+    /// Export, import and check central's state while central is stopped.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 }
 
 /// Runs the command that the arguments name, the program's own name first among them.
@@ -149,6 +159,7 @@ pub fn run(
             .map_err(Failure::from),
         Command::Demo(command) => demo::run(command, out),
         Command::Sim(command) => sim::run(command),
+        Command::Store(command) => store::run(command, out),
     };
     match done {
         // Whoever read the output has read enough.

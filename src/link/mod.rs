@@ -14,6 +14,7 @@ mod action;
 pub mod driver;
 pub mod frame;
 mod gauge;
+mod loading;
 mod mirror;
 mod origin;
 pub mod packet;
