@@ -5,6 +5,7 @@
 
 mod demo;
 pub mod pair;
+pub mod panic;
 mod ring;
 mod sim;
 mod store;

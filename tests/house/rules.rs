@@ -92,6 +92,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "smsc::driver::*",
             "smsc::lane",
             "smsc::status",
+            "smsc::thread",
             "smsc::transport::*",
             "ring::adopt",
             "ring::commit",
