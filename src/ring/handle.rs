@@ -467,7 +467,7 @@ impl Ring {
             }
             // In the file before the mark can be: both are durable with the same sync.
             let address = sequence.address();
-            let record = outcome::encode(self.shared.place(&body), sequence, &outcome);
+            let record = outcome::encode(self.shared.place(body), sequence, &outcome);
             let offset = page::outcome_offset(self.shared.index, address);
             if let Err(why) = self.shared.storage.write_at(offset, &record) {
                 let ring = &self.shared.name;
