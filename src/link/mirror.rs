@@ -9,7 +9,7 @@ use super::frame::{
     Carried, Frame, OutcomeRun, PART, Showing, is_plain, outcome_cost, part_of, parts,
 };
 use super::loading::{At, Loading, ask};
-use super::port::{Assembly, ByAddress, Said, after, impossible, is_within, misstep};
+use super::port::{Assembly, ByAddress, Said, after, impossible, is_within, misstep, sure};
 use super::reason::Reason;
 use super::sent::Cargo;
 use super::view::{RingView, is_lost_placeholder};
@@ -420,13 +420,12 @@ impl Mirror {
             version,
         });
         // At a mirror, *confirmed* says that it was put on the link.
-        let held = "what is retrieved is held";
         if retrieved.up_to() > confirmed.up_to() {
-            at.ring.confirm_up_to(retrieved.up_to()).expect(held);
+            sure(at.ring, at.ring.confirm_up_to(retrieved.up_to()));
         }
         if !retrieved.ahead().is_empty() {
             for sequence in retrieved.ahead_sequences().filter(|&it| !confirmed.has(it)) {
-                at.ring.confirm(sequence).expect(held);
+                sure(at.ring, at.ring.confirm(sequence));
             }
         }
         true
