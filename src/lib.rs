@@ -26,6 +26,7 @@ pub mod lane;
 pub mod link;
 pub mod log;
 pub mod message;
+pub mod notify;
 pub mod private;
 pub mod progress;
 pub mod ring;

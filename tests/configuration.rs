@@ -1,8 +1,11 @@
 //! What operators write, and what they are told about it.
 
 mod configuration {
+    mod check;
+    mod manual;
     mod refusals;
     mod samples;
     mod support;
+    mod units;
     mod working;
 }

@@ -90,6 +90,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
         &[
             "smsc::driver::*",
             "smsc::lane",
+            "smsc::probe",
             "smsc::status",
             "smsc::transport::*",
             "ring::commit",
@@ -172,6 +173,8 @@ pub const FILES: &[&str] = &[
     "sim::*",
     "demo::*",
     "main",
+    // The status socket is a file, with permissions.
+    "status::socket",
     // The pairing of two ends writes their certificates.
     "link::pki::*",
 ];
