@@ -3,6 +3,7 @@
 mod configuration {
     mod check;
     mod manual;
+    mod package;
     mod refusals;
     mod samples;
     mod support;

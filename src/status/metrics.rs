@@ -112,7 +112,7 @@ pub const METRICS: &[Metric] = &[
     metric("sluice_ring_far_retrieved", Counter, "What the other end said last that it holds, up to here without a gap.", Ring(|ring| count(ring.far?.retrieved?))),
     metric("sluice_ring_far_processed", Counter, "What the other end said last that is passed on, up to here without a gap.", Ring(|ring| count(ring.far?.processed))),
     metric("sluice_ring_used_slots", Gauge, "Slots that hold messages.", Ring(|ring| count(ring.used))),
-    metric("sluice_ring_free_slots", Gauge, "Free slots.", Ring(|ring| count(ring.room))),
+    metric("sluice_ring_free_slots", Gauge, "Slots that are free.", Ring(|ring| count(ring.room))),
     metric("sluice_ring_oldest_to_send_seconds", Gauge, "How long the oldest message has been waiting to be put on the link.", Ring(|ring| seconds_of_ms(ring.oldest.to_send_ms))),
     metric("sluice_ring_oldest_to_confirm_seconds", Gauge, "How long the oldest message on the link has been there.", Ring(|ring| seconds_of_ms(ring.oldest.to_confirm_ms))),
     metric("sluice_ring_oldest_to_process_seconds", Gauge, "How old the oldest message is that was not passed on.", Ring(|ring| seconds_of_ms(ring.oldest.to_process_ms))),
