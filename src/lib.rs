@@ -33,4 +33,5 @@ pub mod ring;
 pub mod sim;
 pub mod smsc;
 pub mod status;
+pub mod store;
 pub mod text;

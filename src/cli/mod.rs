@@ -7,9 +7,11 @@ mod check;
 mod demo;
 mod manual;
 pub mod pair;
+pub mod panic;
 mod ring;
 mod sim;
 mod status;
+mod store;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
@@ -24,6 +26,7 @@ use crate::ring::RingError;
 use crate::sim::StartError;
 use crate::sim::cli::SimError;
 use crate::status::client::AskError;
+use crate::store::StoreError;
 
 /// How a command ended, as scripts and systemd see it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +80,9 @@ pub enum Failure {
     /// What runs here did not answer, or refused.
     #[error(transparent)]
     Ask(#[from] AskError),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The output cannot be written.
     #[error("writing the output failed: {0}")]
     Output(#[from] io::Error),
@@ -101,7 +107,9 @@ impl Failure {
             Self::Pair(_) => Exit::Configuration,
             Self::Ask(AskError::Refused(_)) => Exit::Degraded,
             Self::Ask(_) => Exit::Down,
-            Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Output(_) => Exit::Storage,
+            Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Store(_) | Self::Output(_) => {
+                Exit::Storage
+            }
         }
     }
 }
@@ -147,6 +155,9 @@ enum Command {
     /// Counterparts to test against.
     #[command(subcommand)]
     Sim(sim::SimCommand),
+    /// Export, import and check central's state while central is stopped.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
 }
 
 /// Runs the command that the arguments name, the program's own name first among them.
@@ -182,6 +193,7 @@ pub fn run(
             .map_err(Failure::from),
         Command::Demo(command) => demo::run(command, out),
         Command::Sim(command) => sim::run(command),
+        Command::Store(command) => store::run(command, out),
     };
     match done {
         // Whoever read the output has read enough.

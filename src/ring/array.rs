@@ -6,6 +6,7 @@
 
 use super::bits::Bits;
 use super::marks::{Mark, Marks};
+use super::page::Fence;
 use super::parcel::Parcel;
 use crate::lane::{Address, Epoch, SLOTS, Sequence, Side};
 use crate::message::DeliveryKey;
@@ -15,7 +16,8 @@ use crate::message::DeliveryKey;
 #[error("the ring is full: {SLOTS} messages wait to be processed")]
 pub struct Full;
 
-/// Somebody spoke of a message that this ring cannot have: the far end lies or is confused. Nothing was changed.
+/// A step that is not taken, mostly since somebody spoke of a message that this ring cannot have: the far end lies or is
+/// confused. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Misstep {
     /// Beyond what was ever retrieved here.
@@ -37,6 +39,12 @@ pub enum Misstep {
     /// The slot is not damaged, so there is nothing to repair.
     #[error("message {0} is not damaged")]
     NotDamaged(Sequence),
+    /// The ring is shut: memory stays as the file is.
+    #[error("the ring is fenced: {0}")]
+    Fenced(Fence),
+    /// What belongs to the step cannot be written.
+    #[error("the ring file takes nothing more, a write to it has failed")]
+    Stopped,
 }
 
 /// What a mirror does with a message that came over the link.
@@ -343,7 +351,8 @@ impl Array {
         self.damaged.clear(sequence.address());
     }
 
-    fn held(&self, sequence: Sequence) -> Result<(), Misstep> {
+    /// Whether steps of that message may be spoken of.
+    pub(super) fn held(&self, sequence: Sequence) -> Result<(), Misstep> {
         if !sequence.is_none() && self.marks.retrieved.has(sequence) {
             Ok(())
         } else {

@@ -238,8 +238,13 @@ impl Committer {
         self.failing.subscribe()
     }
 
+    /// Whether nothing more is taken.
+    pub(super) fn has_failed(&self) -> bool {
+        *self.failing.borrow()
+    }
+
     /// Nothing more is taken; all that wait learn why. The first reason stands.
-    fn fail(&self, why: &Failed) {
+    pub(super) fn fail(&self, why: &Failed) {
         let waiting = {
             let mut queue = self.queue();
             queue.failed.get_or_insert_with(|| why.clone());

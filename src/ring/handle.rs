@@ -182,6 +182,13 @@ impl Body {
     fn open(&self) -> Result<(), StoreError> {
         self.fence.map_or(Ok(()), |fence| Err(fence.into()))
     }
+
+    fn unfenced(&mut self) -> Result<&mut Self, Misstep> {
+        match self.fence {
+            Some(fence) => Err(Misstep::Fenced(fence)),
+            None => Ok(self),
+        }
+    }
 }
 
 /// One ring. Clones are the same ring.
@@ -366,7 +373,7 @@ impl Ring {
 
     fn change<T>(&self, step: impl FnOnce(&mut Array) -> Result<T, Misstep>) -> Result<T, Misstep> {
         let mut body = self.shared.body();
-        let done = step(&mut body.array)?;
+        let done = step(&mut body.unfenced()?.array)?;
         self.shared.record_live(&body);
         self.shared.touch(&mut body);
         drop(body);
@@ -399,24 +406,33 @@ impl Ring {
         self.change(|array| array.process_up_to(sequence))
     }
 
-    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address.
+    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address. If that cannot
+    /// be written, the message stays as it was, and the file takes nothing more.
     pub fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         let mut body = self.shared.body();
-        let fresh = body.array.process(sequence)?;
+        let body = body.unfenced()?;
+        body.array.held(sequence)?;
+        let fresh = !body.array.flags(sequence).processed;
         if fresh {
+            if self.committer.has_failed() {
+                return Err(Misstep::Stopped);
+            }
+            // In the file before the mark can be: both are durable with the same sync.
             let address = sequence.address();
             let record = outcome::encode(self.shared.place, sequence, &outcome);
             let offset = page::outcome_offset(self.shared.place.ring, address);
             if let Err(why) = self.shared.storage.write_at(offset, &record) {
-                // It rides along with the next sync, and that will fail too and say so; until then memory has it.
-                tracing::warn!(ring = %self.shared.name, %sequence, %why, "an outcome could not be written");
+                let ring = &self.shared.name;
+                let why = format!("writing outcome {address} of ring {ring} failed: {why}");
+                self.committer.fail(&Failed(why.into()));
+                return Err(Misstep::Stopped);
             }
+            body.array.process(sequence)?;
             body.outcomes[address.index()] = Some((sequence, outcome));
-            self.shared.record_live(&body);
-            self.shared.touch(&mut body);
+            self.shared.record_live(body);
+            self.shared.touch(body);
+            self.shared.changed.send_replace(());
         }
-        drop(body);
-        self.shared.changed.send_replace(());
         Ok(fresh)
     }
 
@@ -434,8 +450,12 @@ impl Ring {
 
     /// Mirror of the MT direction: makes the mark *offered* durable before the SMSC sees the message.
     pub async fn offer(&self, sequence: Sequence) -> Result<(), StoreError> {
-        self.shared.body().open()?;
-        self.change(|array| array.offer(sequence))?;
+        {
+            let mut body = self.shared.body();
+            body.open()?;
+            // No live record: the state page that follows tells it, and before that nobody has seen the message.
+            body.array.offer(sequence)?;
+        }
         self.flush().await
     }
 

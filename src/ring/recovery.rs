@@ -188,6 +188,8 @@ pub struct Recovered {
     pub next_state: u64,
     /// Why the ring must stay shut, if it must.
     pub fence: Option<Fence>,
+    /// Whether that reason does not stand in both state pages yet.
+    pub fence_unwritten: bool,
     /// Whether it had been stopped in order.
     pub clean: bool,
     /// Kept messages of whose answer nothing is known (case B).
@@ -219,6 +221,8 @@ pub fn recover(evidence: Evidence) -> Recovered {
     let newest = states.max_by_key(|state| state.number);
     recovered.clean = newest.is_some_and(|state| state.clean);
     recovered.fence = recovered.fence.or(newest.and_then(|state| state.fence));
+    let told = |state: &Option<State>| state.is_some_and(|state| state.fence.is_some());
+    recovered.fence_unwritten = recovered.fence.is_some() && !evidence.states.iter().all(told);
     recovered
 }
 
@@ -263,6 +267,7 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
         wipe: Vec::new(),
         next_state: 1,
         fence: None,
+        fence_unwritten: false,
         clean: false,
         unanswered: Vec::new(),
         remarks: Vec::new(),

@@ -13,4 +13,5 @@ pub mod probe;
 pub mod session;
 pub mod smpp;
 pub mod status;
+mod thread;
 pub mod transport;

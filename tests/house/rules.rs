@@ -93,6 +93,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "smsc::lane",
             "smsc::probe",
             "smsc::status",
+            "smsc::thread",
             "smsc::transport::*",
             "ring::commit",
             "ring::file",
