@@ -92,6 +92,7 @@ async fn each_change_of_each_message_has_a_line() {
     of_origin.step(after(300));
     let numbered = |number| (Sequence::new(number), parcel(at));
     mirror.store(vec![numbered(1), numbered(2)]).await.unwrap();
+    of_mirror.step(after(9));
     mirror.offer(Sequence::new(1)).await.unwrap();
     let id = SmscId::new(Bytes::from_static(b"3f2a")).unwrap();
     mirror

@@ -26,12 +26,12 @@ say "the package"
 make() { cargo deb --no-build --no-strip --profile "$profile" --deb-revision "$1" --output "$2" >/dev/null; }
 make 1 target/package/old.deb
 make 2 target/package/new.deb
-cp target/package/old.deb target/package/new.deb "$folder/root/"
+cp target/package/old.deb target/package/new.deb "$folder/srv/"
 
 say "install"
 inside dpkg --purge sluice >/dev/null 2>&1 || true
 rm -rf "$folder/var/lib/sluice" "$folder/etc/sluice"
-inside dpkg -i /root/old.deb
+inside dpkg -i /srv/old.deb
 inside getent passwd sluice >/dev/null || fail "no user sluice"
 inside getent group sluice-status >/dev/null || fail "no group sluice-status"
 [ "$(stat -c %a "$folder/etc/sluice/credentials")" = 700 ] || fail "credentials can be read by others"
@@ -54,15 +54,15 @@ say "a ring with messages"
 SLUICE_FILL="$(realpath "$folder")/var/lib/sluice/rings/edge.ring" \
     cargo test --locked -q --test configuration -- --ignored fills_the_ring_of_the_package_test
 inside chown sluice:sluice /var/lib/sluice/rings/edge.ring /var/lib/sluice/rings/edge.ring.live
-inside sluice ring check /var/lib/sluice/rings/edge.ring | tee "$folder/root/before"
-grep -q ', 255 messages to be processed' "$folder/root/before" || fail "the ring is not full"
+inside sluice ring check /var/lib/sluice/rings/edge.ring | tee "$folder/srv/before"
+grep -q ', 255 messages to be processed' "$folder/srv/before" || fail "the ring is not full"
 
 say "upgrade"
 echo '# changed by the operator' >>"$folder/etc/sluice/edge.toml"
-inside dpkg -i --force-confold /root/new.deb
+inside dpkg -i --force-confold /srv/new.deb
 grep -q 'changed by the operator' "$folder/etc/sluice/edge.toml" || fail "the configuration was overwritten"
-inside sluice ring check /var/lib/sluice/rings/edge.ring >"$folder/root/after"
-diff "$folder/root/before" "$folder/root/after" || fail "the ring changed"
+inside sluice ring check /var/lib/sluice/rings/edge.ring >"$folder/srv/after"
+diff "$folder/srv/before" "$folder/srv/after" || fail "the ring changed"
 
 say "remove and purge with a full ring"
 inside dpkg --remove sluice
@@ -71,9 +71,9 @@ inside dpkg --purge sluice
 [ ! -e "$folder/etc/sluice/edge.toml" ] || fail "purge left the configuration"
 
 say "install again, with the ring that stayed"
-inside dpkg -i /root/new.deb
-inside sluice ring check /var/lib/sluice/rings/edge.ring >"$folder/root/after"
-diff "$folder/root/before" "$folder/root/after" || fail "the ring changed"
+inside dpkg -i /srv/new.deb
+inside sluice ring check /var/lib/sluice/rings/edge.ring >"$folder/srv/after"
+diff "$folder/srv/before" "$folder/srv/after" || fail "the ring changed"
 
 say "purge with an empty ring"
 rm -f "$folder"/var/lib/sluice/rings/*

@@ -2,7 +2,8 @@
 //! how long after it was retrieved. Parties and texts never come near it.
 //!
 //! A [`Follower`] reads them off a ring: it compares the marks with those that it saw last. It runs beside the lane in a
-//! task of its own, so a slow log delays nothing; if it lags, changes come in one go, none is left out.
+//! task of its own, so a slow log delays nothing; if it lags, changes come in one go, none is left out, and only how long
+//! it took is unknown of a message that came and went between two looks.
 
 use std::time::Duration;
 

@@ -122,7 +122,7 @@ pub const METRICS: &[Metric] = &[
 
     metric("sluice_storage_failed", Gauge, "Whether nothing more is accepted because this cannot be written.", Storage(|storage| yes(storage.failed.is_some()))),
     metric("sluice_storage_free_bytes", Gauge, "Free octets on its disk.", Storage(|storage| count(storage.free_octets?))),
-    metric("sluice_storage_syncs", Counter, "Syncs of it.", Storage(|storage| count(storage.syncs))),
+    metric("sluice_storage_syncs", Counter, "Syncs of it since the start.", Storage(|storage| count(storage.syncs))),
 ];
 
 /// All numbers as OpenMetrics text.

@@ -46,6 +46,7 @@ fn the_manual_names_every_key() {
         "[[edge]]\n",
         "[[edge]]\n[[edge.lane]]\n",
         "[[route]]\n",
+        "[store]\n",
         "[backlog]\n",
         "[tracking]\n",
     ] {
