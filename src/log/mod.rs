@@ -43,12 +43,11 @@ fn filter(config: &LogConfig, filter: Option<&str>) -> Result<EnvFilter, LogErro
     let written = filter.unwrap_or(&config.filter);
     // Access lines are told apart by their target, so that each can be had without the other.
     let access = if config.access { "info" } else { "off" };
-    let parsed = EnvFilter::try_new(written).and_then(|parsed| {
-        let directive = format!("{}={access}", access::TARGET);
-        Ok(match directive.parse() {
+    let parsed = EnvFilter::try_new(written).map(|parsed| {
+        match format!("{}={access}", access::TARGET).parse() {
             Ok(directive) => parsed.add_directive(directive),
             Err(_) => parsed,
-        })
+        }
     });
     parsed.map_err(|why| LogError::Filter {
         filter: written.to_owned(),

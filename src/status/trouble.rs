@@ -88,7 +88,7 @@ pub fn judge(snapshot: &mut Snapshot) {
         of_ring(ring, &mut found);
     }
     backlog(snapshot, &mut found);
-    found.sort_by(|one, other| other.health.cmp(&one.health));
+    found.sort_by_key(|trouble| std::cmp::Reverse(trouble.health));
     snapshot.health = found
         .iter()
         .map(|trouble| trouble.health)
