@@ -91,9 +91,11 @@ pub const TIERS: &[(Tier, &[&str])] = &[
         &[
             "smsc::driver::*",
             "smsc::lane",
+            "smsc::probe",
             "smsc::status",
             "smsc::thread",
             "smsc::transport::*",
+            "ring::adopt",
             "ring::commit",
             "ring::file",
             "ring::format",
@@ -104,6 +106,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::lock",
             "ring::renew",
             "ring::storage::*",
+            "link::driver::*",
             "link::pki::*",
             "link::ring_handle",
             "link::transport::*",
@@ -174,6 +177,8 @@ pub const FILES: &[&str] = &[
     "sim::*",
     "demo::*",
     "main",
+    // The status socket is a file, with permissions.
+    "status::socket",
     // The pairing of two ends writes their certificates.
     "link::pki::*",
 ];
