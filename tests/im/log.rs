@@ -222,7 +222,7 @@ impl World {
             .insert(TransactionId::new(&id).unwrap(), primitive.clone());
         let connection = client.connection;
         // On a dead line some still arrive, and their answers get lost.
-        if !client.is_dead || client.count % 2 == 0 {
+        if !client.is_dead || client.count.is_multiple_of(2) {
             let effects = self.ask(connection, &id, primitive);
             self.release(effects);
         }

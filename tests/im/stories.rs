@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use sluice::im::config::Config;
 use sluice::im::primitive::{FromClient, ToClient};
 use sluice::im::status::Code;
 
@@ -73,4 +74,22 @@ fn p15_every_primitive_and_every_code_is_in_a_story() {
     );
     wanted.retain(|name| !seen.contains(name));
     assert_eq!(wanted, Vec::<String>::new(), "in no story");
+}
+
+#[test]
+fn a_phone_that_only_writes_can_still_be_written_to() {
+    let mut stage = Stage::new(Config {
+        max_waiting: 3,
+        ..usual()
+    });
+    stage.play("! users alice");
+    stage.play("! alice signs in");
+    let write = r#"> alice: Message {"to":{"phone":"358401234567"},"saying":{"text":"Well?"}}"#;
+    stage.play(write);
+    for _ in 0..5 {
+        stage.play("! phone 358401234567 writes to 17100: Still here");
+        stage.play("! alice confirms");
+    }
+    let came = stage.play(write);
+    assert!(came[0].starts_with("  text 2 to +358401234567"), "{came:?}");
 }
