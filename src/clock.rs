@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
+use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
 /// A point of monotonic time: microseconds since the start of its [`Clock`].
@@ -82,6 +83,29 @@ impl fmt::Display for WallTime {
         humantime::format_rfc3339_millis(time).fmt(f)
     }
 }
+
+/// A text that is no time.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{0:?} is no time; write it in UTC, as in 2026-11-21T08:13:05.123Z")]
+pub struct NoTime(String);
+
+impl FromStr for WallTime {
+    type Err = NoTime;
+
+    fn from_str(written: &str) -> Result<Self, NoTime> {
+        let wrong = || NoTime(written.chars().take(MOST_SHOWN).collect());
+        let time = humantime::parse_rfc3339(written).map_err(|_| wrong())?;
+        let since = time
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_err(|_| wrong())?;
+        u64::try_from(since.as_millis())
+            .map(Self)
+            .map_err(|_| wrong())
+    }
+}
+
+/// How many characters of what is no time are shown again.
+const MOST_SHOWN: usize = 32;
 
 /// Where a driver gets its time from. Copies tell the same time.
 #[derive(Clone, Copy, Debug)]

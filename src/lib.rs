@@ -15,6 +15,7 @@
     warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)
 )]
 
+pub mod central;
 pub mod cli;
 pub mod clock;
 pub mod codec;
@@ -23,6 +24,7 @@ pub mod lane;
 pub mod link;
 pub mod message;
 pub mod private;
+pub mod progress;
 pub mod ring;
 pub mod sim;
 pub mod smsc;

@@ -14,7 +14,7 @@ use sluice::link::transport::{
     Carrier, Choice, ConnectError, Connection, Connector, ConnectorConfig, Ended, Failure,
     LEAST_PACKET, Listener, ListenerConfig, SendError,
 };
-use sluice::sim::line::{Line, Passed, Weather};
+use sluice::sim::wan::{Passed, Rate, Share, Wan, Weather};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::sync::watch;
@@ -559,9 +559,7 @@ async fn tcp_carries_where_udp_is_blocked_and_that_is_remembered() {
         udp_blocked: true,
         ..Weather::default()
     };
-    let line = Line::open(loopback(0), listener.local_address(), blocked, 1)
-        .await
-        .unwrap();
+    let line = Wan::open(loopback(0), listener.local_address(), blocked, 1).unwrap();
     let config = ConnectorConfig {
         addresses: vec![line.address().to_string()],
         quic_head_start: Duration::from_millis(200),
@@ -598,9 +596,7 @@ async fn several_addresses_are_tried_in_turn_and_the_good_one_is_remembered() {
         down: true,
         ..Weather::default()
     };
-    let silent = Line::open(loopback(0), listener.local_address(), down, 1)
-        .await
-        .unwrap();
+    let silent = Wan::open(loopback(0), listener.local_address(), down, 1).unwrap();
     let config = ConnectorConfig {
         transport: Choice::Tcp,
         addresses: vec![
@@ -755,9 +751,7 @@ async fn a_nat_that_forgets_the_edge_costs_nothing_by_quic() {
     let mut listener = operator.listen();
     let bundle = operator.enrol("oslo");
     let weather = Weather::delayed(10);
-    let line = Line::open(loopback(0), listener.local_address(), weather, 1)
-        .await
-        .unwrap();
+    let line = Wan::open(loopback(0), listener.local_address(), weather, 1).unwrap();
     let connector = operator.connector(&bundle, line.address(), Choice::Quic);
     let edge = soon(connector.connect()).await.unwrap();
     let central = soon(listener.accept()).await;
@@ -781,9 +775,7 @@ async fn after_an_outage_what_answers_first_carries_on() {
         let mut listener = operator.listen();
         let bundle = operator.enrol("oslo");
         let weather = Weather::delayed(20);
-        let line = Line::open(loopback(0), listener.local_address(), weather, 1)
-            .await
-            .unwrap();
+        let line = Wan::open(loopback(0), listener.local_address(), weather, 1).unwrap();
         let config = ConnectorConfig {
             transport: only(carrier),
             addresses: vec![line.address().to_string()],
@@ -831,13 +823,11 @@ async fn a_sender_is_told_when_there_is_no_room_and_nothing_taken_is_dropped() {
         let mut listener = operator.listen();
         let bundle = operator.enrol("oslo");
         let slow = Weather {
-            rate: Some(4_000_000),
-            queue_ms: 10_000,
+            rate: Rate::Bits(4_000_000),
+            queue: Duration::from_secs(10),
             ..Weather::default()
         };
-        let line = Line::open(loopback(0), listener.local_address(), slow, 1)
-            .await
-            .unwrap();
+        let line = Wan::open(loopback(0), listener.local_address(), slow, 1).unwrap();
         let connector = operator.connector(&bundle, line.address(), only(carrier));
         let edge = soon(connector.connect()).await.unwrap();
         let central = soon(listener.accept()).await;
@@ -880,14 +870,12 @@ async fn a_line_that_loses_delays_and_doubles_is_borne() {
         let mut listener = operator.listen();
         let bundle = operator.enrol("oslo");
         let bad = Weather {
-            loss: 0.1,
-            duplication: 0.1,
-            jitter_ms: 10,
+            loss: Share::percent(10.0),
+            duplication: Share::percent(10.0),
+            jitter: Duration::from_millis(10),
             ..Weather::delayed(20)
         };
-        let line = Line::open(loopback(0), listener.local_address(), bad, 3)
-            .await
-            .unwrap();
+        let line = Wan::open(loopback(0), listener.local_address(), bad, 3).unwrap();
         let connector = operator.connector(&bundle, line.address(), only(carrier));
         let edge = soon(connector.connect()).await.unwrap();
         let central = soon(listener.accept()).await;
@@ -906,9 +894,7 @@ async fn a_silent_line_is_given_up_by_the_transport_only_after_its_idle_timeout(
         let mut listener = operator.listen();
         let bundle = operator.enrol("oslo");
         let weather = Weather::default();
-        let line = Line::open(loopback(0), listener.local_address(), weather, 1)
-            .await
-            .unwrap();
+        let line = Wan::open(loopback(0), listener.local_address(), weather, 1).unwrap();
         let config = ConnectorConfig {
             transport: only(carrier),
             addresses: vec![line.address().to_string()],

@@ -1,5 +1,5 @@
 //! The simulated SMSC itself: dialogues over real sockets and a real pseudo-terminal, with the packets of the
-//! protocols' references; each fault once.
+//! protocols' references; each fault once. And the bad line that goes with it.
 
 #[path = "simulator/cimd2.rs"]
 mod cimd2;
@@ -15,6 +15,8 @@ mod smpp_deliveries;
 mod smpp_faults;
 #[path = "simulator/support.rs"]
 mod support;
+#[path = "simulator/wan.rs"]
+mod wan;
 
 /// A script of one account, `sluice` with the password `secret`, over both protocols.
 const PLAIN: &str = "

@@ -7,6 +7,7 @@
 
 mod body;
 mod carrier;
+mod json;
 mod outcome;
 mod party;
 mod report;

@@ -137,7 +137,7 @@ pub async fn run(args: SimArgs) -> Result<(), SimError> {
     say(&json(simulator.addresses()))?;
     let ended = tokio::select! {
         ended = interrupted() => ended,
-        ended = commands(&simulator), if args.commands => ended,
+        ended = commands(|line| command::obey(&simulator, line)), if args.commands => ended,
     };
     let (counts, breaches) = (simulator.counts(), simulator.breaches());
     simulator.stop().await;
@@ -160,13 +160,13 @@ fn record_failed(path: &Path) -> impl FnOnce(io::Error) -> SimError {
     |why| SimError::Record { path, why }
 }
 
-fn say(text: &str) -> io::Result<()> {
+pub(super) fn say(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
 }
 
-async fn interrupted() -> io::Result<()> {
+pub(super) async fn interrupted() -> io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
@@ -176,8 +176,8 @@ async fn interrupted() -> io::Result<()> {
     Ok(())
 }
 
-/// Obeys what is typed. When the input ends, the simulator goes on.
-async fn commands(simulator: &Simulator) -> io::Result<()> {
+/// Obeys what is typed. When the input ends, all goes on.
+pub(super) async fn commands(obey: impl Fn(&str) -> Reply) -> io::Result<()> {
     let (typed, mut lines) = tokio::sync::mpsc::channel(1);
     // A thread of its own: it stays in its read when the process ends, and nothing waits for it.
     std::thread::spawn(move || {
@@ -188,7 +188,7 @@ async fn commands(simulator: &Simulator) -> io::Result<()> {
         }
     });
     while let Some(line) = lines.recv().await {
-        match command::obey(simulator, &line?) {
+        match obey(&line?) {
             Reply::Text(text) => say(&text)?,
             Reply::Quit => return Ok(()),
         }

@@ -5,7 +5,7 @@
 //! Phones here live as long as the simulator, and nothing is written to disk but its record.
 //!
 //! Sessions are machines without I/O and share one network, also without; the driver around them carries octets and
-//! keeps time. `docs/simulator.md` shows scripts and commands. [`mod@line`] is a bad internet line to go with it, in user
+//! keeps time. `docs/simulator.md` shows scripts and commands. [`wan`] is a bad internet line to go with it, in user
 //! space.
 
 pub mod cli;
@@ -14,13 +14,13 @@ mod config;
 mod driver;
 mod event;
 mod fault;
-pub mod line;
 mod network;
 mod phone;
 mod pty;
 mod report;
 mod simulator;
 mod smsc;
+pub mod wan;
 
 pub use config::{
     Account, Centre, Cimd2, Config, ConfigError, Kind, Long, Pty, Silence, Smpp, Tls,
