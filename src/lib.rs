@@ -20,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod demo;
+pub mod im;
 pub mod lane;
 pub mod link;
 pub mod message;
