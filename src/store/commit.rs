@@ -297,10 +297,8 @@ impl Committer {
         batch.check()?;
         self.usable()?;
         self.engine.room(batch.purpose())?;
-        self.engine.put_lazily(batch.changes()).map_err(|why| {
-            self.fail(&why);
-            why
-        })
+        let put = self.engine.put_lazily(batch.changes());
+        put.inspect_err(|why| self.fail(why))
     }
 
     /// Commits what waits and nobody commits: its owners went away, or the one that should lead is busy elsewhere or

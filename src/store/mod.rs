@@ -37,7 +37,7 @@ pub use config::StoreConfig;
 pub use engine::{Engine, MOST_SCANNED, MOST_SCANNED_OCTETS, Range, Record};
 pub use error::StoreError;
 pub use export::{Exported, Summary};
-pub use guarded::{Guarded, Outside, Room, is_opening};
+pub use guarded::{AskRoom, Guarded, Outside, Room, SyncFile, is_opening};
 pub use health::{Alarm, Health};
 
 use commit::{Committer, blocking};

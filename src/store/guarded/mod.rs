@@ -37,7 +37,7 @@ use files::Files;
 use generation::GenerationFile;
 use open::Finding;
 pub use open::is_opening;
-pub use room::{Outside, Room};
+pub use room::{AskRoom, Outside, Room, SyncFile};
 
 /// The schema that this program reads and writes; it stands in a record of its own.
 const SCHEMA: u16 = 1;

@@ -17,13 +17,19 @@ pub struct Room {
     pub total: u64,
 }
 
+/// Tells how much room there is where a path lies.
+pub type AskRoom = Arc<dyn Fn(&Path) -> io::Result<Room> + Send + Sync>;
+
+/// Makes everything durable that was written to a file.
+pub type SyncFile = Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>;
+
 /// The machine around the database.
 #[derive(Clone)]
 pub struct Outside {
     /// How much room is there where this path lies.
-    pub room: Arc<dyn Fn(&Path) -> io::Result<Room> + Send + Sync>,
+    pub room: AskRoom,
     /// Makes everything durable that was written to this file.
-    pub sync: Arc<dyn Fn(&File) -> io::Result<()> + Send + Sync>,
+    pub sync: SyncFile,
     /// From this size on it is worth looking at how much room a database wastes; a small one is mostly empty segments.
     pub watched_from: u64,
 }
