@@ -9,7 +9,7 @@
 //! Modules lie in tiers, and a module names only what lies below it (`tests/architecture.rs` keeps that):
 //! words ([`message`], [`lane`], [`private`], [`clock`]), bytes ([`text`], [`codec`]), machines without I/O
 //! ([`smsc`] sessions, the [`ring`] array and its recovery), doors (ring file, transports), and the whole
-//! ([`cli`], [`sim`]).
+//! ([`edge`], [`central`], [`config`], [`status`], [`log`], [`cli`], [`sim`]).
 #![cfg_attr(
     not(test),
     warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)
@@ -19,15 +19,19 @@ pub mod central;
 pub mod cli;
 pub mod clock;
 pub mod codec;
+pub mod config;
 pub mod demo;
+pub mod edge;
 pub mod im;
 pub mod lane;
 pub mod link;
+pub mod log;
 pub mod message;
 pub mod private;
 pub mod progress;
 pub mod ring;
 pub mod sim;
 pub mod smsc;
+pub mod status;
 pub mod store;
 pub mod text;

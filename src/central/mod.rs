@@ -8,6 +8,7 @@
 //! Without I/O: [`router`] chooses lanes, [`waiting`] keeps the heads of the backlog, [`cutting`] makes short messages
 //! of texts and [`mark`]s them, [`reports`] finds the message of a report.
 
+pub mod config;
 pub mod cutting;
 pub mod mark;
 pub mod reports;

@@ -8,7 +8,7 @@ use super::action::{Action, Actions};
 use super::frame::{
     Carried, Frame, OutcomeRun, PART, Showing, is_plain, outcome_cost, part_of, parts,
 };
-use super::origin::{At, Loading, ask};
+use super::loading::{At, Loading, ask};
 use super::port::{Assembly, ByAddress, Said, after, impossible, is_within, misstep};
 use super::reason::Reason;
 use super::sent::Cargo;

@@ -12,6 +12,7 @@
 mod action;
 pub mod frame;
 mod gauge;
+mod loading;
 mod mirror;
 mod origin;
 pub mod packet;

@@ -35,7 +35,7 @@ pub enum InDoubt {
 }
 
 /// How a lane offers messages.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Manner {
     /// What becomes of a message in doubt.
     pub in_doubt: InDoubt,
@@ -147,6 +147,12 @@ impl Courier {
     /// An operator stops it, or lets it go on.
     pub const fn suspend(&mut self, suspended: bool) {
         self.suspended = suspended;
+    }
+
+    /// Another manner from now on. A message that is held stays so until an operator decides.
+    pub const fn change(&mut self, manner: Manner) {
+        self.rate = manner.throughput;
+        self.manner = manner;
     }
 
     /// An operator decides that the held message is to be offered again. Tells whether there was one.
@@ -393,6 +399,22 @@ mod tests {
         assert_eq!(courier.next(tenth, Some(second), None), Step::Offer(second));
         courier.answered(tenth, again(Pause::Throttled));
         assert_eq!(courier.rate(), Some(5.0));
+    }
+
+    #[test]
+    fn another_manner_counts_from_the_next_message_on() {
+        let mut courier = courier(InDoubt::Hold);
+        assert_eq!(courier.next(at(0), Some(FIRST), None), Step::Offer(FIRST));
+        courier.change(Manner {
+            in_doubt: InDoubt::Resend,
+            throughput: Some(1.0),
+        });
+        courier.answered(at(0), SubmitAnswer::InDoubt);
+        assert_eq!(
+            courier.next(at(1), Some(FIRST), Some(FIRST)),
+            Step::Offer(FIRST)
+        );
+        assert_eq!(courier.rate(), Some(1.0));
     }
 
     #[test]

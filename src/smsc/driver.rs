@@ -33,7 +33,7 @@ const WRITE: std::time::Duration = std::time::Duration::from_secs(10);
 const KEYS_COMPARED: usize = 16;
 
 /// What an operator may ask of a lane.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Order {
     /// Offer nothing more to the SMSC until told to go on; deliveries are still taken.
     Suspend,
@@ -43,6 +43,8 @@ pub enum Order {
     ResendHeld,
     /// Do not offer the held message again.
     DropHeld,
+    /// Offer messages in another manner from now on; the session goes on.
+    Manner(Manner),
     /// Log out and stop.
     Close,
 }
@@ -100,7 +102,7 @@ struct Driver {
 /// Runs a session until it is told to close, or its ring has failed; then the reason is given.
 pub async fn run(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
     let mut driver = Driver {
-        courier: Courier::new(parts.manner.clone()),
+        courier: Courier::new(parts.manner),
         parts,
         clock: Clock::system(),
         turn: None,
@@ -177,6 +179,7 @@ impl Driver {
         match order {
             Order::Suspend => self.courier.suspend(true),
             Order::Resume => self.courier.suspend(false),
+            Order::Manner(manner) => self.courier.change(manner),
             Order::ResendHeld => {
                 self.courier.resend_held();
             }

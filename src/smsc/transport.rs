@@ -22,9 +22,9 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Line for T {}
 /// How long a connection, and a TLS handshake on it, may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Where the SMSC is.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase", tag = "transport")]
+/// Where the SMSC is. As configured: `transport`, and the keys that this transport has.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "Written")]
 pub enum Endpoint {
     /// A TCP connection.
     Tcp {
@@ -42,34 +42,111 @@ pub enum Endpoint {
         /// The certificates of those who may vouch for the SMSC, in PEM.
         ca: PathBuf,
         /// The name in the SMSC's certificate, if it is not `host`.
-        #[serde(default)]
         server_name: Option<String>,
     },
     /// A serial line.
     Serial {
         /// Its device, as in `/dev/ttyS0`.
         device: PathBuf,
-        /// Bits a second.
-        #[serde(default = "default_baud")]
+        /// Bits a second. Default 9600.
         baud: u32,
-        /// Check bit.
-        #[serde(default)]
+        /// Check bit. Default none.
         parity: Parity,
-        /// Bits a character.
-        #[serde(default)]
+        /// Bits a character. Default 8.
         bits: Bits,
-        /// How a full receiver stops the sender.
-        #[serde(default)]
+        /// How a full receiver stops the sender. Default none.
         flow: Flow,
     },
 }
 
-const fn default_baud() -> u32 {
-    9600
+/// Bits a second of a serial line where nothing else is said.
+const DEFAULT_BAUD: u32 = 9600;
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Tcp,
+    Tls,
+    Serial,
+}
+
+impl Kind {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Serial => "serial",
+        }
+    }
+}
+
+/// An endpoint as it is written: each key by itself, so that a wrong one is found where it stands.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    transport: Kind,
+    host: Option<String>,
+    port: Option<u16>,
+    ca: Option<PathBuf>,
+    server_name: Option<String>,
+    device: Option<PathBuf>,
+    baud: Option<u32>,
+    parity: Option<Parity>,
+    bits: Option<Bits>,
+    flow: Option<Flow>,
+}
+
+impl TryFrom<Written> for Endpoint {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let kind = written.transport;
+        let there = [
+            ("host", written.host.is_some(), kind != Kind::Serial),
+            ("port", written.port.is_some(), kind != Kind::Serial),
+            ("ca", written.ca.is_some(), kind == Kind::Tls),
+            (
+                "server_name",
+                written.server_name.is_some(),
+                kind == Kind::Tls,
+            ),
+            ("device", written.device.is_some(), kind == Kind::Serial),
+            ("baud", written.baud.is_some(), kind == Kind::Serial),
+            ("parity", written.parity.is_some(), kind == Kind::Serial),
+            ("bits", written.bits.is_some(), kind == Kind::Serial),
+            ("flow", written.flow.is_some(), kind == Kind::Serial),
+        ];
+        if let Some((key, ..)) = there.iter().find(|(_, there, belongs)| *there && !belongs) {
+            return Err(format!(
+                "`{key}` means nothing with transport \"{}\"",
+                kind.as_str()
+            ));
+        }
+        let missing = |key| format!("transport \"{}\" needs `{key}`", kind.as_str());
+        Ok(match kind {
+            Kind::Tcp => Self::Tcp {
+                host: written.host.ok_or_else(|| missing("host"))?,
+                port: written.port.ok_or_else(|| missing("port"))?,
+            },
+            Kind::Tls => Self::Tls {
+                host: written.host.ok_or_else(|| missing("host"))?,
+                port: written.port.ok_or_else(|| missing("port"))?,
+                ca: written.ca.ok_or_else(|| missing("ca"))?,
+                server_name: written.server_name,
+            },
+            Kind::Serial => Self::Serial {
+                device: written.device.ok_or_else(|| missing("device"))?,
+                baud: written.baud.unwrap_or(DEFAULT_BAUD),
+                parity: written.parity.unwrap_or_default(),
+                bits: written.bits.unwrap_or_default(),
+                flow: written.flow.unwrap_or_default(),
+            },
+        })
+    }
 }
 
 /// Check bit of a serial line.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Parity {
     /// No check bit.
@@ -82,7 +159,7 @@ pub enum Parity {
 }
 
 /// Bits a character of a serial line.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 pub enum Bits {
     /// Seven: CIMD2 with two-character codes only.
     #[serde(rename = "7")]
@@ -94,7 +171,7 @@ pub enum Bits {
 }
 
 /// Flow control of a serial line.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flow {
     /// None.

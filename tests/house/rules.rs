@@ -56,6 +56,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "link::action",
             "link::frame::*",
             "link::gauge",
+            "link::loading",
             "link::mirror::*",
             "link::origin::*",
             "link::packet",
@@ -117,6 +118,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "cli::*",
             "config::*",
             "status::*",
+            "log::*",
             "edge::*",
             "central::*",
             "sim::*",
@@ -185,20 +187,4 @@ pub const TIME: &[&str] = &["clock"];
 pub const MOST_LINES: usize = 600;
 
 /// Longer files, each with the reason why it is not split.
-pub const LONG_FILES: &[(&str, &str)] = &[
-    (
-        "src/link/frame.rs",
-        "all frames of one protocol version, to be split by family",
-    ),
-    (
-        "src/link/origin.rs",
-        "one machine, to be split into sending and outcomes",
-    ),
-    ("src/link/peer.rs", "the main machine, to be split by part"),
-    ("tests/link_machine.rs", "to be split by theme"),
-    (
-        "tests/link_simulation/world.rs",
-        "the simulated world, to be split",
-    ),
-    ("tests/link_transport.rs", "to be split by theme"),
-];
+pub const LONG_FILES: &[(&str, &str)] = &[];

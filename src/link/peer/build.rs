@@ -7,7 +7,7 @@ use crate::clock::Moment;
 use crate::lane::Sequence;
 use crate::link::frame::{Frame, ack_cost};
 use crate::link::gauge::Stamp;
-use crate::link::origin::{At, Loading};
+use crate::link::loading::{At, Loading};
 use crate::link::packet::{self, HIGHEST_VERSION, Hello, LOWEST_VERSION, MIN_PACKET};
 use crate::link::port::{Part, Standing};
 use crate::link::reason::Reason;

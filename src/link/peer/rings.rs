@@ -4,7 +4,7 @@ use super::{Action, Peer};
 use crate::clock::Moment;
 use crate::lane::{Epoch, RingName, Sequence};
 use crate::link::frame::{Frame, Showing};
-use crate::link::origin::At;
+use crate::link::loading::At;
 use crate::link::peer::Role;
 use crate::link::port::{Part, Port, Standing};
 use crate::link::reason::{Reason, RingRefusal, Shut, ShutReason};

@@ -1,0 +1,3 @@
+//! The edge: what stands beside an SMSC.
+
+pub mod config;

@@ -1,0 +1,3 @@
+//! Logs: where they go, and the access line of each message.
+
+pub mod config;
