@@ -16,8 +16,8 @@ use super::phone::OnceKey;
 use super::primitive::Contact;
 use super::record::{
     ClientRecord, ContentRecord, Credentials, GroupRecord, InviteRecord, ListRecord, MemberRecord,
-    PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionRecord, TextRecord, UploadRecord,
-    UserRecord,
+    PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionMark, SessionRecord, TextRecord,
+    UploadRecord, UserRecord,
 };
 use crate::clock::WallTime;
 use crate::message::{PhoneNumber, UserName};
@@ -31,10 +31,10 @@ pub enum Change {
     Credentials(UserName, Option<Credentials>),
     /// A client.
     Client(ClientName, Option<ClientRecord>),
-    /// A session. When it goes, so do its confirmed position and its remembered answers.
+    /// A session. When it goes, so do its mark and its remembered answers.
     Session(SessionId, UserName, Option<SessionRecord>),
-    /// A session's point has confirmed everything up to here.
-    Confirmed(SessionId, Position),
+    /// How far a session has come.
+    Confirmed(SessionId, SessionMark),
     /// An answer to remember, at `number` modulo [`super::limits::REMEMBERED`].
     Remembered(SessionId, Remembered),
 

@@ -30,7 +30,10 @@
 //! 4. If the store fails to make something durable, nothing of it and of all that came later is released; the service is
 //!    built anew on what the store has. All connections close; clients come back and resume.
 
+pub mod auth;
+pub mod chance;
 pub mod change;
+pub mod config;
 pub mod effects;
 pub mod limits;
 pub mod log;
@@ -39,5 +42,7 @@ pub mod names;
 pub mod phone;
 pub mod primitive;
 pub mod record;
+pub mod register;
+pub mod service;
 pub mod shelf;
 pub mod status;

@@ -143,7 +143,7 @@ names! {
     /// A buddy list, among those of one owner.
     ListName: "list name", People, 64;
     /// How a member is called within a group.
-    ScreenName: "screen name", People, 40;
+    ScreenName: "screen name", People, 64;
     /// What a group talks about.
     Topic: "topic", Folded, 64;
     /// A piece of content of a group.

@@ -37,6 +37,9 @@ pub struct UserRecord {
     pub settings: Settings,
     /// The operator has shut it: it cannot sign in, and to others it is as if it did not exist.
     pub is_shut: bool,
+    /// Whether phones are registered as its own, so that nobody looks for them in vain.
+    #[serde(default)]
+    pub has_phones: bool,
 }
 
 /// What a user's proofs are checked with. No password can be read out of it.
@@ -75,10 +78,17 @@ pub struct SessionRecord {
     pub token: Key,
     /// Since when.
     pub made_at: WallTime,
-    /// When it last had a connection.
-    pub seen_at: WallTime,
     /// What it takes; `None` is everything.
     pub accepts: Option<Vec<ItemKind>>,
+}
+
+/// How far a session has come: what its point has confirmed, and when it last had one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SessionMark {
+    /// Everything up to here.
+    pub confirmed: Position,
+    /// When that was.
+    pub seen_at: WallTime,
 }
 
 /// An answer that a session got, for the case that it asks again.
@@ -318,6 +328,8 @@ pub struct TextMessage {
     pub recipient: Recipient,
     /// Whether the sender wants a report.
     pub report: bool,
+    /// Where it lies in a log as well, if the phone is one of a user who has other points.
+    pub log: Option<(UserName, Position)>,
 }
 
 /// The key of a list.

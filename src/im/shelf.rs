@@ -16,8 +16,8 @@ use super::phone::OnceKey;
 use super::primitive::Contact;
 use super::record::{
     ClientRecord, ContentRecord, ContentUse, Credentials, GroupRecord, InviteRecord, ListRecord,
-    Members, PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionRecord, TextRecord,
-    UploadRecord, UserRecord,
+    Members, PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionMark, SessionRecord,
+    TextRecord, UploadRecord, UserRecord,
 };
 use crate::clock::WallTime;
 use crate::message::{PhoneNumber, UserName};
@@ -49,8 +49,8 @@ pub trait Shelf {
     fn session(&self, session: &SessionId) -> Shelved<Option<SessionRecord>>;
     /// All sessions of a user.
     fn sessions_of(&self, user: &UserName) -> Shelved<Vec<(SessionId, SessionRecord)>>;
-    /// What a session's point has confirmed.
-    fn confirmed(&self, session: &SessionId) -> Shelved<Position>;
+    /// How far a session has come, if that is known.
+    fn confirmed(&self, session: &SessionId) -> Shelved<Option<SessionMark>>;
     /// The answers of a session that are remembered, in any order.
     fn remembered(&self, session: &SessionId) -> Shelved<Vec<Remembered>>;
 
@@ -65,6 +65,8 @@ pub trait Shelf {
     ) -> Shelved<Vec<(Position, Arc<Entry>)>>;
     /// Entries up to a position on which somebody waits for a report, in order, at most so many.
     fn due(&self, user: &UserName, up_to: Position, most: usize) -> Shelved<Vec<(Position, Due)>>;
+    /// Who waits for a report on one entry.
+    fn due_at(&self, user: &UserName, position: Position) -> Shelved<Option<Due>>;
 
     /// A buddy list.
     fn list(&self, owner: &UserName, list: &ListName) -> Shelved<Option<ListRecord>>;
@@ -120,6 +122,8 @@ pub trait Shelf {
     fn upload(&self, upload: &UploadId) -> Shelved<Option<UploadRecord>>;
     /// Pieces on their way that were begun before, oldest first, at most so many.
     fn uploads_before(&self, time: WallTime, most: usize) -> Shelved<Vec<UploadId>>;
+    /// Pieces on their way that a user has begun, at most so many.
+    fn uploads_of(&self, author: &UserName, most: usize) -> Shelved<Vec<UploadId>>;
     /// How many chunks of a piece there are, without a gap from the first.
     fn chunks(&self, upload: &UploadId) -> Shelved<u32>;
     /// One chunk.

@@ -85,7 +85,6 @@ codes! {
     454 UnknownMember "The group has no such member.";
     455 GroupFull "The group has as many members as it takes.";
     456 ScreenNameTaken "A member of the group is called so.";
-    457 NotInvited "The group is joined by invitation.";
     458 UnknownInvite "There is no such invitation, or it has lapsed.";
     459 OwnerStays "The owner leaves a group by handing it on, or by deleting it.";
     460 UnknownList "You have no list of this name.";

@@ -22,8 +22,8 @@ use super::phone::OnceKey;
 use super::primitive::Contact;
 use super::record::{
     ClientRecord, ContentRecord, Credentials, GroupRecord, InviteRecord, ListRecord, Members,
-    PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionRecord, TextRecord, UploadRecord,
-    UserRecord,
+    PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionMark, SessionRecord, TextRecord,
+    UploadRecord, UserRecord,
 };
 use crate::message::{PhoneNumber, UserName};
 
@@ -43,7 +43,7 @@ pub struct MemoryShelf {
     clients: HashMap<ClientName, ClientRecord>,
     sessions: HashMap<SessionId, SessionRecord>,
     sessions_of: Pairs<UserName, SessionId, ()>,
-    confirmed: HashMap<SessionId, Position>,
+    confirmed: HashMap<SessionId, SessionMark>,
     remembered: Pairs<SessionId, u64, Remembered>,
     logs: HashMap<UserName, Log>,
     lists: Pairs<UserName, ListName, ListRecord>,
@@ -57,6 +57,7 @@ pub struct MemoryShelf {
     invites: Pairs<UserName, GroupName, InviteRecord>,
     invited: Pairs<GroupName, UserName, ()>,
     uploads: BTreeMap<UploadId, UploadRecord>,
+    uploads_of: Pairs<UserName, UploadId, ()>,
     chunks: Pairs<UploadId, u32, Bytes>,
     contents: Pairs<GroupName, ContentName, (UploadId, ContentRecord)>,
     stored: HashSet<UploadId>,
@@ -111,9 +112,9 @@ impl MemoryShelf {
                     self.remembered.take(session);
                 }
             }
-            Change::Confirmed(session, position) => {
+            Change::Confirmed(session, mark) => {
                 if self.sessions.contains_key(session) {
-                    forward(self.confirmed.entry(*session).or_default(), *position);
+                    self.confirmed.insert(*session, *mark);
                 }
             }
             Change::Remembered(session, remembered) => {
@@ -202,10 +203,14 @@ impl MemoryShelf {
                 self.invites.set(user, group, record.clone());
             }
             Change::Upload(upload, record) => {
-                match record {
-                    Some(record) => self.uploads.insert(*upload, record.clone()),
-                    None => self.uploads.remove(upload),
-                };
+                if let Some(before) = self.uploads.remove(upload) {
+                    self.uploads_of.set(&before.content.author, upload, None);
+                }
+                if let Some(record) = record {
+                    self.uploads_of
+                        .set(&record.content.author, upload, Some(()));
+                    self.uploads.insert(*upload, record.clone());
+                }
                 if record.is_none() && !self.stored.contains(upload) {
                     self.chunks.take(upload);
                 }

@@ -17,8 +17,8 @@ use crate::im::phone::OnceKey;
 use crate::im::primitive::Contact;
 use crate::im::record::{
     ClientRecord, ContentRecord, ContentUse, Credentials, GroupRecord, InviteRecord, ListRecord,
-    Members, PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionRecord, TextRecord,
-    UploadRecord, UserRecord,
+    Members, PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionMark, SessionRecord,
+    TextRecord, UploadRecord, UserRecord,
 };
 use crate::im::shelf::{Shelf, ShelfFailed, Shelved};
 use crate::message::{PhoneNumber, UserName};
@@ -99,8 +99,8 @@ impl Shelf for MemoryShelf {
         })
     }
 
-    fn confirmed(&self, session: &SessionId) -> Shelved<Position> {
-        self.give(|all| all.confirmed.get(session).copied().unwrap_or_default())
+    fn confirmed(&self, session: &SessionId) -> Shelved<Option<SessionMark>> {
+        self.give(|all| all.confirmed.get(session).copied())
     }
 
     fn remembered(&self, session: &SessionId) -> Shelved<Vec<Remembered>> {
@@ -145,6 +145,10 @@ impl Shelf for MemoryShelf {
                 .map(|(position, due)| (*position, due.clone()))
                 .collect()
         })
+    }
+
+    fn due_at(&self, user: &UserName, position: Position) -> Shelved<Option<Due>> {
+        self.give(|all| all.logs.get(user)?.due.get(&position).cloned())
     }
 
     fn list(&self, owner: &UserName, list: &ListName) -> Shelved<Option<ListRecord>> {
@@ -270,6 +274,13 @@ impl Shelf for MemoryShelf {
                 .take(most)
                 .copied()
                 .collect()
+        })
+    }
+
+    fn uploads_of(&self, author: &UserName, most: usize) -> Shelved<Vec<UploadId>> {
+        self.give(|all| {
+            let uploads = all.uploads_of.under(author).take(most);
+            uploads.map(|(upload, ())| *upload).collect()
         })
     }
 

@@ -31,7 +31,7 @@ pub struct Unreadable {
     /// The transaction id, if one could be found.
     pub transaction: Option<TransactionId>,
     /// What is wrong.
-    pub status: Status,
+    pub status: Box<Status>,
 }
 
 /// The envelope. Elements are read when the name is known.
@@ -72,7 +72,7 @@ pub fn read(octets: &[u8]) -> Result<Request, Unreadable> {
         let status = Status::of(Code::TooDeep).within("max_depth", MAX_DEPTH as u64);
         return Err(Unreadable {
             transaction: rest(json).and_then(|rest| rest.id()),
-            status,
+            status: Box::new(status),
         });
     }
     if json.trim_start().starts_with('[') {
@@ -90,7 +90,7 @@ pub fn read(octets: &[u8]) -> Result<Request, Unreadable> {
     let elements = envelope.elements.map_or("{}", RawValue::get);
     let answer = |status| Unreadable {
         transaction: Some(envelope.transaction.clone()),
-        status,
+        status: Box::new(status),
     };
     if elements.starts_with('[') {
         return Err(answer(Status::bad_element(
@@ -119,10 +119,10 @@ pub fn read(octets: &[u8]) -> Result<Request, Unreadable> {
 }
 
 impl Unreadable {
-    const fn without_id(status: Status) -> Self {
+    fn without_id(status: Status) -> Self {
         Self {
             transaction: None,
-            status,
+            status: Box::new(status),
         }
     }
 }
@@ -179,7 +179,10 @@ fn no_envelope(json: &str, why: &serde_json::Error) -> Unreadable {
     let code = Code::NotAPrimitive;
     Unreadable {
         transaction: Some(transaction),
-        status: Status::saying(code, format!("{} {}", code.sentence(), shown(why))),
+        status: Box::new(Status::saying(
+            code,
+            format!("{} {}", code.sentence(), shown(why)),
+        )),
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Login {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16))]
     pub accepts: Option<Vec<ItemKind>>,
-    /// The last entry of the log that the client has; left out, only what comes from now on is sent.
+    /// The last entry of the log that the client has; left out, the last one that some point of the user has received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
 }
