@@ -5,6 +5,7 @@
 
 mod demo;
 pub mod pair;
+pub mod people;
 mod ring;
 mod sim;
 mod store;
@@ -75,6 +76,9 @@ pub enum Failure {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody was registered.
+    #[error(transparent)]
+    People(#[from] people::PeopleError),
     /// The output cannot be written.
     #[error("writing the output failed: {0}")]
     Output(#[from] io::Error),
@@ -97,6 +101,7 @@ impl Failure {
             }
             Self::Sim(SimError::Start(StartError::Place { .. })) => Exit::Down,
             Self::Pair(_) => Exit::Configuration,
+            Self::People(why) => why.exit(),
             Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Store(_) | Self::Output(_) => {
                 Exit::Storage
             }
@@ -131,6 +136,12 @@ enum Command {
     /// Export, import and check central's state while central is stopped.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Register users of the IM service, list them, shut them out.
+    #[command(subcommand)]
+    User(people::UserCommand),
+    /// Register clients of the IM service, and list them.
+    #[command(subcommand)]
+    Client(people::ClientCommand),
 }
 
 /// Runs the command that the arguments name, the program's own name first among them.
@@ -160,6 +171,8 @@ pub fn run(
         Command::Demo(command) => demo::run(command, out),
         Command::Sim(command) => sim::run(command),
         Command::Store(command) => store::run(command, out),
+        Command::User(command) => people::users(command, &mut io::stdin().lock(), out),
+        Command::Client(command) => people::clients(command, out),
     };
     match done {
         // Whoever read the output has read enough.

@@ -17,9 +17,9 @@ pub const MAX_KEY: usize = 256;
 /// store it.
 pub const MAX_VALUE: usize = 4 << 10;
 
-/// Most changes in one batch: a long message to a group of a thousand, which is an entry of a few pieces in a thousand
-/// logs. Reading waits while sled applies it (about 10 µs a change).
-pub const MAX_CHANGES: usize = 16_384;
+/// Most changes in one batch: a message to a group of ten thousand lies in as many logs, with a reference and a wish for
+/// a report each. Reading waits while sled applies it (about 10 µs a change).
+pub const MAX_CHANGES: usize = 1 << 16;
 
 /// Most octets in one batch: it is held in memory three times over while it is written.
 pub const MAX_BATCH: usize = 32 << 20;

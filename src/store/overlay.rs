@@ -248,9 +248,9 @@ impl Overlay {
         Ok(found)
     }
 
-    /// Whether anything was changed since the last batch was taken.
-    pub(super) fn is_staged(&self) -> bool {
-        !self.staged.is_empty()
+    /// How many changes were made since the last batch was taken.
+    pub(super) const fn staged(&self) -> usize {
+        self.staged.len()
     }
 
     /// What was changed since the last batch was taken.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use sluice::store::{
-    Chain,
-    Batch, Committed, MAX_BATCH, MAX_CHANGES, MAX_KEY, MAX_VALUE, Purpose, StoreError,
+    Batch, Chain, Committed, MAX_BATCH, MAX_CHANGES, MAX_KEY, MAX_VALUE, Purpose, StoreError,
 };
 
 use crate::engines::{Commits, gated, put, text};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sluice::clock::WallTime;
 use sluice::im::change::Change;
+use sluice::im::door::keep::Keep;
 use sluice::im::log::{Due, Entry, Logged};
 use sluice::im::memory::MemoryShelf;
 use sluice::im::names::{
@@ -17,8 +18,8 @@ use sluice::im::primitive::{
 };
 use sluice::im::record::{
     ClientRecord, ContentRecord, GroupRecord, InviteRecord, Key, ListRecord, MemberRecord,
-    PhoneRecord, Remembered, ReplyRecord, SessionRecord, TextRecord, UploadRecord, UserRecord,
-    WhoRecord,
+    PhoneRecord, Remembered, ReplyRecord, SessionMark, SessionRecord, TextRecord, UploadRecord,
+    UserRecord, WhoRecord,
 };
 use sluice::im::shelf::Shelf;
 use sluice::message::{PhoneNumber, UserName};
@@ -158,6 +159,7 @@ impl World {
                     made_at: at(world.number()),
                     settings: Default::default(),
                     is_shut: false,
+                    has_phones: false,
                 }),
             ),
             1 => Change::Client(
@@ -177,14 +179,16 @@ impl World {
                     point: None,
                     token: Key([1; 32]),
                     made_at: at(world.number()),
-                    seen_at: at(world.number()),
                     accepts: None,
                 });
                 Change::Session(session(n), who, record)
             }
             4 => Change::Confirmed(
                 session(self.chance.below(6)),
-                Position(self.chance.below(30)),
+                SessionMark {
+                    confirmed: Position(self.chance.below(30)),
+                    seen_at: at(self.number()),
+                },
             ),
             5 => {
                 let n = self.chance.below(6);
@@ -323,8 +327,6 @@ impl World {
             4 => {
                 let (upload, _) = self.uploads.remove(self.chance.below(open) as usize);
                 let record = self.content_record();
-                // Stored, and then no longer on its way.
-                self.model.apply(&Change::Upload(upload, None));
                 Change::Content(which, name, Some((upload, record)))
             }
             _ => match self.chance.below(2) {
@@ -385,6 +387,8 @@ fn told(shelf: &dyn Shelf, uploads: &[(UploadId, u32)]) -> String {
         tell(&(
             shelf.groups_owned(&who, None, 9),
             shelf.phones_of(&who),
+            shelf.uploads_of(&who, 9),
+            shelf.due_at(&who, middle),
             shelf.invites_of(&who, 2),
         ));
         for n in 0..GROUPS {
@@ -466,7 +470,13 @@ fn same(real: &ImStore, world: &World, when: &str) {
         .zip(model.lines())
         .find(|(real, model)| real != model)
     {
-        panic!("{when}:\nreal  {real}\nmodel {model}");
+        let differs = real
+            .chars()
+            .zip(model.chars())
+            .take_while(|(real, model)| real == model);
+        let from = differs.count().saturating_sub(100);
+        let some = |line: &str| line.chars().skip(from).take(400).collect::<String>();
+        panic!("{when}:\nreal  {}\nmodel {}", some(real), some(model));
     }
     assert_eq!(real.len(), model.len(), "{when}");
 }
@@ -481,7 +491,7 @@ fn settle(real: &ImStore, under_way: &mut Vec<(Submitted, Pending)>) {
 
 fn story(store: Store, seed: u64, steps: u64) {
     let mut world = World::new(seed);
-    let mut real = ImStore::new(store.clone()).unwrap();
+    let mut real = ImStore::new(store.clone(), None).unwrap();
     let mut under_way = Vec::new();
     for step in 0..steps {
         let when = format!("seed {seed}, step {step}");
@@ -507,7 +517,7 @@ fn story(store: Store, seed: u64, steps: u64) {
                 under_way.push((store.submit(batch).unwrap(), pending));
                 settle(&real, &mut under_way);
                 // A restart: nothing is in memory.
-                real = ImStore::new(store.clone()).unwrap();
+                real = ImStore::new(store.clone(), None).unwrap();
                 same(&real, &world, &when);
             }
             _ => {}

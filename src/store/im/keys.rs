@@ -49,6 +49,7 @@ pub(super) enum Kind {
     Invite = b'v',
     Invited = b'V',
     Upload = b'p',
+    UploadOf = b'U',
     Chunks = b'n',
     Stored = b'q',
     Content = b't',
@@ -61,6 +62,8 @@ pub(super) enum Kind {
     Once = b'O',
     OnceAt = b'P',
     Swept = b'z',
+    SweptBody = b'Z',
+    Secret = b'!',
 }
 
 /// A key that is being made.
@@ -157,8 +160,8 @@ impl Key {
 
     pub(super) fn contact(self, contact: &Contact) -> Self {
         match contact {
-            Contact::User(user) => self.octets(b"u").user(user),
-            Contact::Phone(phone) => self.octets(b"p").phone(phone),
+            Contact::User(user) => self.octets(b"1").user(user),
+            Contact::Phone(phone) => self.octets(b"2").phone(phone),
         }
     }
 
@@ -180,6 +183,21 @@ pub(super) fn entry(user: &UserName, position: Position) -> Bytes {
 /// All entries of a log.
 pub(super) fn entries(user: &UserName) -> Key {
     Key::once(b'e').user(user)
+}
+
+/// What a long entry says, in whosever logs it lies.
+pub(super) fn body(id: &[u8; 16]) -> Bytes {
+    Key::once(b'b').octets(id).made()
+}
+
+/// That a long entry lies in a log.
+pub(super) fn reference(id: &[u8; 16], user: &UserName, position: Position) -> Bytes {
+    references(id).user(user).number(position.0).made()
+}
+
+/// Where a long entry lies.
+pub(super) fn references(id: &[u8; 16]) -> Key {
+    Key::once(b'r').octets(id)
 }
 
 /// A chunk of content.

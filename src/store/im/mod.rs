@@ -7,6 +7,7 @@
 //! Changes that may be lost with a crash wait for the next batch. What goes with something (the chunks of a piece of
 //! content that is gone) is swept away later, some at a time.
 
+mod keep;
 mod keys;
 mod read;
 mod recent;
@@ -23,12 +24,14 @@ use serde::de::DeserializeOwned;
 
 use super::overlay::Overlay;
 use super::{Batch, Range, Store, StoreError};
-use crate::im::change::Change;
 use crate::im::log::{Entry, LogHead};
 use crate::im::names::Position;
 use crate::message::UserName;
 
 pub use super::overlay::Pending;
+pub use keep::Carrier;
+
+use super::commit::blocking;
 use keys::{Key, Kind};
 use recent::Recent;
 
@@ -57,40 +60,53 @@ struct Tail {
 
 /// The service's records. Clones are the same ones.
 #[derive(Clone)]
-pub struct ImStore(Arc<Mutex<Inner>>);
+pub struct ImStore(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    carrier: Option<Arc<dyn Carrier>>,
+    inner: Mutex<Inner>,
+}
 
 struct Inner {
     overlay: Overlay,
     /// By key, or by how the keys begin that make up a set; nothing where it is known that there is nothing.
     records: Recent<Bytes, Option<Arc<dyn Any + Send + Sync>>>,
     logs: Recent<UserName, Tail>,
+    /// The entry that was appended last, as it is kept: a message to many is written as JSON once.
+    last_entry: Option<(Arc<Entry>, Bytes)>,
 }
 
 impl ImStore {
-    /// The records in a store.
-    pub fn new(store: Store) -> Result<Self, StoreError> {
-        Ok(Self(Arc::new(Mutex::new(Inner {
-            overlay: Overlay::new(store, keys::ROOT)?,
-            records: Recent::new(RECORDS),
-            logs: Recent::new(ENTRIES),
-        }))))
+    /// The records in a store; without a carrier no phone is reached.
+    pub fn new(store: Store, carrier: Option<Arc<dyn Carrier>>) -> Result<Self, StoreError> {
+        let inner = blocking(|| Inner::new(store.clone()))?;
+        Ok(Self(Arc::new(Shared {
+            store,
+            carrier,
+            inner: Mutex::new(inner),
+        })))
+    }
+
+    /// The service's secret, which is the same for all its life. It is made, durably, when it is asked for first.
+    pub fn secret(&self) -> Result<[u8; 32], StoreError> {
+        let key = || Key::new(Kind::Secret);
+        if let Some(secret) = self.inner().own::<[u8; 32]>(key(), "the secret")? {
+            return Ok(secret);
+        }
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret)
+            .map_err(|why| StoreError::Failed(format!("no chance can be had: {why}").into()))?;
+        self.inner().set(key(), Some(secret))?;
+        let (batch, pending) = self.take();
+        blocking(|| self.0.store.submit(batch)?.wait())?;
+        self.settled(pending);
+        Ok(secret)
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         // A panic while it was held was an assertion; then the process ends anyway.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes changes over: they are seen from now on, and go with the next batch. After an error some of them may be
-    /// seen, and this is of no use any more.
-    pub fn hand_over(&self, changes: &[Change]) -> Result<(), StoreError> {
-        let mut inner = self.inner();
-        changes.iter().try_for_each(|change| inner.write(change))
-    }
-
-    /// Whether anything was handed over since the last batch was taken.
-    pub fn is_waiting(&self) -> bool {
-        self.inner().overlay.is_staged()
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was handed over since the last batch was taken. Batches are to be submitted in the order of these calls.
@@ -102,12 +118,6 @@ impl ImStore {
     pub fn settled(&self, pending: Pending) {
         self.inner().overlay.settled(pending);
     }
-
-    /// Takes away some of what belongs to nothing any more; tells whether there may be more. What it does goes with the
-    /// next batch.
-    pub fn sweep(&self, now: crate::clock::WallTime) -> Result<bool, StoreError> {
-        self.inner().sweep(now)
-    }
 }
 
 fn unreadable(what: &'static str) -> impl FnOnce(serde_json::Error) -> StoreError {
@@ -118,6 +128,15 @@ fn unreadable(what: &'static str) -> impl FnOnce(serde_json::Error) -> StoreErro
 }
 
 impl Inner {
+    fn new(store: Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            overlay: Overlay::new(store, keys::ROOT)?,
+            records: Recent::new(RECORDS),
+            logs: Recent::new(ENTRIES),
+            last_entry: None,
+        })
+    }
+
     /// A record.
     fn get<T: Kept>(&mut self, key: Key, what: &'static str) -> Result<Option<Arc<T>>, StoreError> {
         let key = key.made();

@@ -18,8 +18,8 @@ use crate::im::phone::OnceKey;
 use crate::im::primitive::Contact;
 use crate::im::record::{
     ClientRecord, ContentRecord, ContentUse, Credentials, GroupRecord, InviteRecord, ListRecord,
-    Members, PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionRecord, TextRecord,
-    UploadRecord, UserRecord,
+    Members, PhoneRecord, ProofRecord, Remembered, ReplyRecord, SessionMark, SessionRecord,
+    TextRecord, UploadRecord, UserRecord,
 };
 use crate::im::shelf::{Shelf, ShelfFailed, Shelved};
 use crate::message::{PhoneNumber, Refused, UserName};
@@ -30,6 +30,30 @@ impl ImStore {
     fn give<T>(&self, read: impl FnOnce(&mut Inner) -> Result<T, StoreError>) -> Shelved<T> {
         let mut inner = self.inner();
         blocking(|| read(&mut inner)).map_err(|why| ShelfFailed(why.to_string()))
+    }
+}
+
+impl ImStore {
+    /// Users behind one, in order, at most so many.
+    pub fn users(
+        &self,
+        after: Option<&UserName>,
+        most: usize,
+    ) -> Result<Vec<UserName>, StoreError> {
+        let after = after.map(|after| Key::new(Kind::User).user(after).made());
+        let inner = self.inner();
+        inner.page_of(&Key::new(Kind::User).made(), after, most, UserName::new)
+    }
+
+    /// Clients behind one, in order, at most so many.
+    pub fn clients(
+        &self,
+        after: Option<&ClientName>,
+        most: usize,
+    ) -> Result<Vec<ClientName>, StoreError> {
+        let after = after.map(|after| Key::new(Kind::Client).client(after).made());
+        let inner = self.inner();
+        inner.page_of(&Key::new(Kind::Client).made(), after, most, ClientName::new)
     }
 }
 
@@ -167,10 +191,7 @@ impl Inner {
             let position = keys::last_number(&record.key)
                 .map(Position)
                 .unwrap_or_default();
-            entries.push((
-                position,
-                Arc::new(decode::<Entry>(&record.value, "an entry of a log")?),
-            ));
+            entries.push((position, self.entry_of(&record.value)?));
         }
         Ok(entries)
     }
@@ -219,10 +240,12 @@ impl Shelf for ImStore {
         })
     }
 
-    fn confirmed(&self, session: &SessionId) -> Shelved<Position> {
+    fn confirmed(&self, session: &SessionId) -> Shelved<Option<SessionMark>> {
         self.give(|inner| {
-            let found = inner.own(Key::new(Kind::Confirmed).session(session), "a position")?;
-            Ok(found.unwrap_or_default())
+            inner.own(
+                Key::new(Kind::Confirmed).session(session),
+                "a session's mark",
+            )
         })
     }
 
@@ -263,6 +286,16 @@ impl Shelf for ImStore {
                 Ok((position, decode(&record.value, "a wish for a report")?))
             });
             dues.collect()
+        })
+    }
+
+    fn due_at(&self, user: &UserName, position: Position) -> Shelved<Option<Due>> {
+        self.give(|inner| {
+            let key = Key::new(Kind::Due).user(user).number(position.0).made();
+            let found = inner.overlay.get(&key)?;
+            found
+                .map(|octets| decode(&octets, "a wish for a report"))
+                .transpose()
         })
     }
 
@@ -395,6 +428,15 @@ impl Shelf for ImStore {
                 .made();
             let range = Range::prefix(&Key::new(Kind::Upload).made()).before(&end);
             let found = inner.overlay.keys(&range, most)?;
+            let ids = found.iter().filter_map(|key| keys::last_id(key));
+            Ok(ids.map(UploadId::from_octets).collect())
+        })
+    }
+
+    fn uploads_of(&self, author: &UserName, most: usize) -> Shelved<Vec<UploadId>> {
+        self.give(|inner| {
+            let prefix = Key::new(Kind::UploadOf).user(author).made();
+            let found = inner.overlay.keys(&Range::prefix(&prefix), most)?;
             let ids = found.iter().filter_map(|key| keys::last_id(key));
             Ok(ids.map(UploadId::from_octets).collect())
         })

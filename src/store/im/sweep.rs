@@ -16,7 +16,7 @@ const REMEMBERED_FOR: Duration = Duration::from_hours(7 * 24);
 
 impl Inner {
     pub(super) fn sweep(&mut self, now: WallTime) -> Result<bool, StoreError> {
-        let more = self.sweep_chunks()?;
+        let more = self.sweep_chunks()? | self.sweep_bodies()?;
         Ok(self.sweep_taken(now)? || more)
     }
 
@@ -37,6 +37,21 @@ impl Inner {
             self.overlay.delete(chunk)?;
         }
         Ok(true)
+    }
+
+    /// What long entries said that lie in no log any more.
+    fn sweep_bodies(&mut self) -> Result<bool, StoreError> {
+        let marks = Range::prefix(&Key::new(Kind::SweptBody).made());
+        let marks = self.overlay.keys(&marks, AT_ONCE / 8)?;
+        let more = !marks.is_empty();
+        for id in marks.iter().filter_map(|key| keys::last_id(key)) {
+            let references = Range::prefix(&keys::references(&id).made());
+            if self.overlay.keys(&references, 1)?.is_empty() {
+                self.overlay.delete(keys::body(&id))?;
+            }
+            self.set::<()>(Key::new(Kind::SweptBody).octets(&id), None)?;
+        }
+        Ok(more)
     }
 
     fn sweep_taken(&mut self, now: WallTime) -> Result<bool, StoreError> {

@@ -3,15 +3,18 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+
 use super::keys::{self, Key, Kind};
-use super::{Inner, TAIL, unreadable};
+use super::{Inner, OVERHEAD, TAIL, unreadable};
 use crate::im::change::Change;
 use crate::im::limits::REMEMBERED;
 use crate::im::log::{Due, Entry};
 use crate::im::names::{ContentName, GroupName, Position, SessionId, UploadId};
 use crate::im::record::{
     ContentRecord, ContentUse, GroupRecord, MemberRecord, Members, PhoneRecord, Remembered,
-    UploadRecord,
+    SessionMark, UploadRecord,
 };
 use crate::message::UserName;
 use crate::store::{Range, StoreError};
@@ -21,6 +24,20 @@ pub(super) type NamedList = (crate::im::names::ListName, crate::im::record::List
 
 /// A piece of content, with its name.
 pub(super) type NamedContent = (ContentName, UploadId, ContentRecord);
+
+/// From so many octets on an entry is kept once, however many logs it lies in.
+const SHARED_FROM: usize = 1024;
+
+/// How what is kept of such an entry begins; an entry as JSON begins with a brace.
+const SHARED: u8 = b's';
+
+/// The name of a long entry.
+fn shared(kept: &[u8]) -> Option<[u8; 16]> {
+    match kept.split_first() {
+        Some((&SHARED, id)) => id.try_into().ok(),
+        _ => None,
+    }
+}
 
 /// Entries that are trimmed at once.
 const TRIMMED: usize = 512;
@@ -46,7 +63,10 @@ impl Inner {
                     None => self.end_session(session),
                 }
             }
-            Change::Confirmed(session, position) => self.confirm(session, *position),
+            Change::Confirmed(session, mark) => match self.has_session(session)? {
+                true => self.set(Key::new(Kind::Confirmed).session(session), Some(*mark)),
+                false => Ok(()),
+            },
             Change::Remembered(session, remembered) => self.remember(session, remembered),
             Change::Append {
                 user,
@@ -136,21 +156,12 @@ impl Inner {
     }
 
     fn end_session(&mut self, session: &SessionId) -> Result<(), StoreError> {
-        self.set::<Position>(Key::new(Kind::Confirmed).session(session), None)?;
+        self.set::<SessionMark>(Key::new(Kind::Confirmed).session(session), None)?;
         let remembered = Key::new(Kind::Remembered).session(session).made();
         for key in self.all_keys(&remembered)? {
             self.overlay.delete(key)?;
         }
         Ok(())
-    }
-
-    fn confirm(&mut self, session: &SessionId, position: Position) -> Result<(), StoreError> {
-        if !self.has_session(session)? {
-            return Ok(());
-        }
-        let key = || Key::new(Kind::Confirmed).session(session);
-        let before = self.own::<Position>(key(), "a position")?;
-        self.set(key(), Some(before.unwrap_or_default().max(position)))
     }
 
     fn remember(&mut self, session: &SessionId, remembered: &Remembered) -> Result<(), StoreError> {
@@ -170,7 +181,10 @@ impl Inner {
         entry: &Arc<Entry>,
         due: Option<&Due>,
     ) -> Result<(), StoreError> {
-        let octets = serde_json::to_vec(&**entry).map_err(unreadable("an entry"))?;
+        let kept = self.kept_entry(entry)?;
+        if let Some(id) = shared(&kept) {
+            self.overlay.put(keys::reference(&id, user, position), &[]);
+        }
         if let Some(due) = due {
             let key = Key::new(Kind::Due).user(user).number(position.0);
             let octets = serde_json::to_vec(due).map_err(unreadable("a wish for a report"))?;
@@ -189,10 +203,46 @@ impl Inner {
         if tail.entries.len() > TAIL {
             tail.entries.pop_front();
         } else {
-            self.logs.grow(user, octets.len());
+            self.logs.grow(user, kept.len() + OVERHEAD);
         }
-        self.overlay.put(keys::entry(user, position), &octets);
+        self.overlay.put(keys::entry(user, position), &kept);
         Ok(())
+    }
+
+    /// An entry as it is kept: as JSON, or, if it is long, under a name that is made of what it says, by which all logs
+    /// that it lies in find it.
+    fn kept_entry(&mut self, entry: &Arc<Entry>) -> Result<Bytes, StoreError> {
+        if let Some((last, kept)) = &self.last_entry
+            && Arc::ptr_eq(last, entry)
+        {
+            return Ok(kept.clone());
+        }
+        let octets = serde_json::to_vec(&**entry).map_err(unreadable("an entry"))?;
+        let kept = match octets.len() > SHARED_FROM {
+            true => {
+                let digest = Sha256::digest(&octets);
+                let id: [u8; 16] = *digest.first_chunk().expect("a digest has 32 octets");
+                self.overlay.put(keys::body(&id), &octets);
+                Bytes::from([&[SHARED], &id[..]].concat())
+            }
+            false => octets.into(),
+        };
+        self.last_entry = Some((entry.clone(), kept.clone()));
+        Ok(kept)
+    }
+
+    /// What an entry is, of what is kept of it.
+    pub(super) fn entry_of(&self, kept: &[u8]) -> Result<Arc<Entry>, StoreError> {
+        let body;
+        let octets = match shared(kept) {
+            Some(id) => {
+                body = self.overlay.get(&keys::body(&id))?.unwrap_or_default();
+                &body[..]
+            }
+            None => kept,
+        };
+        let entry = serde_json::from_slice(octets).map_err(unreadable("an entry of a log"))?;
+        Ok(Arc::new(entry))
     }
 
     fn trim(&mut self, user: &UserName, position: Position) -> Result<(), StoreError> {
@@ -205,13 +255,20 @@ impl Inner {
                 .starting(&key(trimmed))
                 .before(&key(end));
             loop {
-                let page = self.overlay.keys(&range, TRIMMED)?;
+                let page = self.overlay.scan(&range, TRIMMED)?;
                 let Some(last) = page.last() else {
                     break;
                 };
-                range = range.after(last);
-                for key in page {
-                    self.overlay.delete(key)?;
+                range = range.after(&last.key);
+                for record in page {
+                    if let Some(id) = shared(&record.value)
+                        && let Some(number) = keys::last_number(&record.key)
+                    {
+                        let reference = keys::reference(&id, user, Position(number));
+                        self.overlay.delete(reference)?;
+                        self.set(Key::new(Kind::SweptBody).octets(&id), Some(()))?;
+                    }
+                    self.overlay.delete(record.key)?;
                 }
             }
         }
@@ -311,7 +368,20 @@ impl Inner {
         upload: &UploadId,
         record: Option<&UploadRecord>,
     ) -> Result<(), StoreError> {
-        self.set(Key::new(Kind::Upload).upload(upload), record.cloned())?;
+        let key = || Key::new(Kind::Upload).upload(upload);
+        if let Some(before) = self.get::<UploadRecord>(key(), "an upload")? {
+            let of = Key::new(Kind::UploadOf)
+                .user(&before.content.author)
+                .upload(upload);
+            self.set::<()>(of, None)?;
+        }
+        if let Some(record) = record {
+            let of = Key::new(Kind::UploadOf)
+                .user(&record.content.author)
+                .upload(upload);
+            self.set(of, Some(()))?;
+        }
+        self.set(key(), record.cloned())?;
         match record {
             None if !self.has(Key::new(Kind::Stored).upload(upload))? => self.drop_chunks(upload),
             _ => Ok(()),
