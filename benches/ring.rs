@@ -8,7 +8,6 @@ mod support;
 
 use std::fs::File;
 use std::hint::black_box;
-use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use sluice::message::{
 };
 use sluice::ring::storage::{FileStorage, Storage};
 use sluice::ring::{Array, Parcel, Ring, RingFile};
-use support::{Goal, Ratio, figure, median, percentile, ratio};
+use support::{Goal, Ratio, Slowed, figure, median, percentile, ratio};
 
 const SLICE: Duration = Duration::from_millis(200);
 const ROUNDS: usize = 9;
@@ -96,28 +95,6 @@ impl Folder {
 
     fn file(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
-    }
-}
-
-/// A disk whose flush takes longer.
-struct Slowed<S>(S, Duration);
-
-impl<S: Storage> Storage for Slowed<S> {
-    fn length(&self) -> io::Result<u64> {
-        self.0.length()
-    }
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_at(offset, out)
-    }
-    fn write_at(&self, offset: u64, octets: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, octets)
-    }
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync()?;
-        if !self.1.is_zero() {
-            std::thread::sleep(self.1);
-        }
-        Ok(())
     }
 }
 

@@ -253,7 +253,7 @@ fn an_older_copy_of_the_file_is_fenced() {
     });
     // The live record beside it tells that four messages were promised; the restored copy has three.
     let restored = Arc::new(MemoryStorage::new(older));
-    let opened = RingFile::open_on(path, restored, Some(live)).unwrap();
+    let opened = RingFile::open_on(path, restored.clone(), Some(live)).unwrap();
     assert_eq!(
         opened.rings[0].fence,
         Some(sluice::ring::page::Fence::OlderCopy)
@@ -264,6 +264,17 @@ fn an_older_copy_of_the_file_is_fenced() {
         refused.unwrap_err().to_string(),
         "the ring is fenced: this file is older than what was promised from it (a restored copy?)"
     );
+    // The live record is never synced: the power takes it, and damage may take a state page. The fence stands.
+    let found = restored.to_vec();
+    for page in [None, Some(0), Some(1)] {
+        let mut octets = found.clone();
+        if let Some(number) = page {
+            octets[page::state_offset(0, number) as usize + 30] ^= 1;
+        }
+        let (opened, _) = open_octets(octets);
+        let fence = opened.rings[0].fence;
+        assert_eq!(fence, Some(page::Fence::OlderCopy), "page {page:?} damaged");
+    }
 }
 
 #[test]
@@ -446,7 +457,7 @@ fn the_key_of_a_wiped_message_is_forgotten_so_its_repetition_is_stored() {
 }
 
 #[test]
-fn what_a_fence_found_at_opening_was_judged_from_is_not_written_over() {
+fn a_fence_found_at_opening_stands_in_both_pages_with_what_it_was_judged_from() {
     let storage = MemoryStorage::default();
     sluice::ring::format(&storage, &[ring_name(Side::Origin)], &mut || 44).unwrap();
     let place = Place {
@@ -466,11 +477,17 @@ fn what_a_fence_found_at_opening_was_judged_from_is_not_written_over() {
     let storage = Arc::new(MemoryStorage::new(octets));
     let opened = RingFile::open_on(Path::new("(test)"), storage.clone(), None).unwrap();
     assert!(opened.rings[0].fence.is_some());
-    let ring = opened.file.rings().remove(0);
-    runtime().block_on(ring.flush()).unwrap();
     let now = storage.to_vec();
-    let kept = State::decode(&now[offset..offset + PAGE], place);
-    assert_eq!(kept, Ok(state), "the next state goes to the other page");
-    let (opened, _) = open_octets(now);
-    assert!(opened.rings[0].fence.is_some());
+    for number in 0..2 {
+        let offset = page::state_offset(0, number) as usize;
+        let told = State::decode(&now[offset..offset + PAGE], place).unwrap();
+        assert_eq!(told.fence, opened.rings[0].fence);
+        assert_eq!(told.marks, state.marks);
+        assert!(told.number > state.number);
+    }
+    // A fenced ring is written to no more.
+    let (again, ring) = open_octets(now.clone());
+    assert_eq!(again.rings[0].fence, opened.rings[0].fence);
+    runtime().block_on(again.file.close()).unwrap();
+    assert_eq!(ring.fence(), opened.rings[0].fence);
 }

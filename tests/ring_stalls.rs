@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sluice::lane::{Lane, RingName, SLOTS, Sequence, Side};
-use sluice::message::DeliveryKey;
+use sluice::message::{DeliveryKey, Outcome};
 use sluice::ring::page::Fence;
 use sluice::ring::storage::{MemoryStorage, Storage};
-use sluice::ring::{Ring, RingFile, StoreError};
+use sluice::ring::{Array, Misstep, Ring, RingFile, StoreError};
 use support::gate::gated;
 use support::keys::keyed;
 use support::messages::{parcel, ring_name};
@@ -210,6 +210,56 @@ fn a_fenced_ring_offers_nothing() {
             ring.offer(first).await,
             Err(StoreError::Fenced(Fence::Asked))
         );
+    });
+}
+
+#[test]
+fn a_fenced_ring_takes_no_step() {
+    let mirror = ring_name(Side::Mirror);
+    let (gate, file) = gated(&[mirror]);
+    let ring = file.rings().remove(0);
+    crowd().block_on(async {
+        let first = Sequence::FIRST;
+        ring.store(vec![(first, parcel("one"))]).await.unwrap();
+        ring.shut(Fence::Asked).await.unwrap();
+        let (marks, contents) = (ring.look(|array| *array.marks()), gate.contents());
+        let fenced = Misstep::Fenced(Fence::Asked);
+        assert_eq!(ring.mark_sent(first), Err(fenced));
+        assert_eq!(ring.confirm(first), Err(fenced));
+        assert_eq!(ring.confirm_up_to(first), Err(fenced));
+        assert_eq!(ring.process(first), Err(fenced));
+        assert_eq!(ring.process_up_to(first), Err(fenced));
+        assert_eq!(ring.process_with(first, Outcome::Expired), Err(fenced));
+        assert_eq!(ring.declare_lost(first), Err(fenced));
+        assert_eq!(ring.look(|array| *array.marks()), marks);
+        assert_eq!(ring.outcome(first), None);
+        assert_eq!(gate.contents(), contents);
+    });
+}
+
+#[test]
+fn an_outcome_that_cannot_be_written_stops_the_file_and_its_message_stays_in_doubt() {
+    let mirror = ring_name(Side::Mirror);
+    let (gate, file) = gated(&[mirror]);
+    let ring = file.rings().remove(0);
+    crowd().block_on(async {
+        let first = Sequence::FIRST;
+        ring.store(vec![(first, parcel("one"))]).await.unwrap();
+        ring.offer(first).await.unwrap();
+        gate.full_after(0);
+        let said = ring.process_with(first, Outcome::Expired);
+        assert_eq!(said, Err(Misstep::Stopped));
+        assert_eq!(ring.look(Array::in_doubt), Some(first));
+        assert!(matches!(ring.flush().await, Err(StoreError::Failed(_))));
+        let why = file.failure().unwrap();
+        assert!(why.contains("writing outcome 1"), "{why}");
+        // Not tried again, though it would succeed.
+        gate.full_after(u64::MAX);
+        let said = ring.process_with(first, Outcome::Expired);
+        assert_eq!(said, Err(Misstep::Stopped));
+        let opened = support::gate::reopened(&gate);
+        let doubt = opened.file.rings()[0].look(Array::in_doubt);
+        assert_eq!(doubt, Some(first));
     });
 }
 

@@ -2,7 +2,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each benchmark uses its part")]
 
+use std::io;
 use std::time::{Duration, Instant};
+
+use sluice::ring::storage::Storage;
 
 /// Which way a goal is to be met.
 #[derive(Clone, Copy)]
@@ -99,4 +102,26 @@ pub struct Ratio {
     pub base: f64,
     /// The candidate's own rate, operations a second.
     pub candidate: f64,
+}
+
+/// A disk whose flush takes longer.
+pub struct Slowed<S>(pub S, pub Duration);
+
+impl<S: Storage> Storage for Slowed<S> {
+    fn length(&self) -> io::Result<u64> {
+        self.0.length()
+    }
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_at(offset, out)
+    }
+    fn write_at(&self, offset: u64, octets: &[u8]) -> io::Result<()> {
+        self.0.write_at(offset, octets)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()?;
+        if !self.1.is_zero() {
+            std::thread::sleep(self.1);
+        }
+        Ok(())
+    }
 }

@@ -5,6 +5,7 @@
 
 mod demo;
 pub mod pair;
+pub mod panic;
 pub mod people;
 mod ring;
 mod sim;

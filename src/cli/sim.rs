@@ -16,6 +16,7 @@ pub(super) enum SimCommand {
 
 /// Simulators write to the standard output themselves, as they go.
 pub(super) fn run(command: SimCommand) -> Result<Exit, Failure> {
+    super::panic::end_the_process(|| false);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

@@ -7,9 +7,11 @@
 //! what becomes of a message once it lies in the mirror.
 //!
 //! [`Peer`] is the machine of one connection's end; `docs/protocol-link.md` draws packets, states and resync.
-//! [`Redial`] says when and where to connect next. [`pki`] is the identity of both ends; [`transport`] carries packets.
+//! [`Redial`] says when and where to connect next. [`pki`] is the identity of both ends; [`transport`] carries packets;
+//! [`driver`] puts them together, and is what an edge and central hold.
 
 mod action;
+pub mod driver;
 pub mod frame;
 mod gauge;
 mod loading;

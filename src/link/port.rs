@@ -150,6 +150,9 @@ impl<R: RingView> Port<R> {
             sent: array.marks().sent,
             confirmed: array.marks().confirmed,
             processed: array.marks().processed,
+            imprint: array
+                .imprint(array.marks().retrieved.highest())
+                .unwrap_or_default(),
         })
     }
 
@@ -182,9 +185,27 @@ pub(super) fn impossible(ring: &impl RingView, claim: impl std::fmt::Display) ->
     Reason::Impossible(format!("{}: {claim}", ring.name()))
 }
 
-/// The ring itself found a claim impossible.
+/// The ring would not take a step: the far end's claim cannot be, or the ring was shut at this very moment, which is
+/// not the far end's fault.
 pub(super) fn misstep(ring: &impl RingView, why: Misstep) -> Reason {
-    impossible(ring, why)
+    match why {
+        Misstep::NotHeld { .. } | Misstep::Beyond { .. } | Misstep::NotDamaged(_) => {
+            impossible(ring, why)
+        }
+        Misstep::Fenced(_) | Misstep::Stopped => Reason::Storage(format!("{}: {why}", ring.name())),
+    }
+}
+
+/// A step with something that is surely held. It fails only on a ring that was shut at this very moment; the machine is
+/// told of that next.
+pub(super) fn sure<T>(ring: &impl RingView, step: Result<T, Misstep>) {
+    if let Err(why) = step {
+        assert!(
+            matches!(why, Misstep::Fenced(_) | Misstep::Stopped),
+            "{}: what is held takes every step: {why}",
+            ring.name()
+        );
+    }
 }
 
 /// All flags of a mark, from after `from` on.

@@ -1,9 +1,9 @@
 //! When and where to connect next. Several addresses in turn; pauses that grow and are spread by chance.
 //!
 //! There are two ladders. A line that is down may be back any moment, and trying costs little: those pauses stay short.
-//! A far end that answers and refuses, or a connection that breaks as soon as it was made, gets long ones. Both start
-//! anew only after a connection was stable for a while. The first attempt after a stable connection goes at once,
-//! beside the old connection: the first that answers is taken.
+//! A far end that answers and refuses, or that breaks a connection as soon as it was made, gets long ones. Both start
+//! anew only after a connection was stable for a while. The first attempt after a silence, or after a stable
+//! connection, goes at once, beside the old connection: the first that answers is taken.
 
 use std::time::Duration;
 
@@ -18,17 +18,18 @@ pub struct RedialConfig {
     pub refused: (Duration, Duration),
     /// How long a connection must last for the pauses to start anew.
     pub stable_after: Duration,
-    /// How many attempts may run at a time: an attempt that lost its first packets would else hold up the next.
+    /// How many attempts may run at a time: an attempt that lost its first packets would else hold up the next. At one
+    /// a second, each may take its ten seconds.
     pub attempts: u32,
 }
 
 impl Default for RedialConfig {
     fn default() -> Self {
         Self {
-            unreachable: (Duration::from_millis(250), Duration::from_secs(2)),
+            unreachable: (Duration::from_millis(250), Duration::from_secs(1)),
             refused: (Duration::from_secs(1), Duration::from_secs(60)),
             stable_after: Duration::from_secs(30),
-            attempts: 3,
+            attempts: 10,
         }
     }
 }
@@ -107,18 +108,54 @@ impl Redial {
         self.dial_at = None;
     }
 
-    /// The connection was lost, or has fallen silent and is to be replaced.
+    /// The connection broke: the far end ended it, or is gone.
     pub fn lost(&mut self, now: Moment, chance: u64) {
         let Some(since) = self.connected_at.take() else {
             return;
         };
         if now - since >= self.config.stable_after {
-            self.silent = 0;
-            self.refused = 0;
+            self.start_anew();
             self.dial_at = Some(now);
         } else {
             self.step_back(now, chance);
         }
+    }
+
+    const fn start_anew(&mut self) {
+        self.silent = 0;
+        self.refused = 0;
+    }
+
+    /// The connection has fallen silent, or is to be replaced: another one is to be made beside it, at once.
+    pub fn beside(&mut self, now: Moment) {
+        if self.dial_at.is_none() {
+            if self
+                .connected_at
+                .is_some_and(|since| now - since >= self.config.stable_after)
+            {
+                self.start_anew();
+            }
+            self.dial_at = Some(now);
+        }
+    }
+
+    /// The silent connection speaks again; attempts are to be dropped, and count no more.
+    pub const fn recovered(&mut self) {
+        self.running = 0;
+        self.dial_at = None;
+    }
+
+    /// The silent connection was given up. That is the line's fault and not the far end's, so attempts go on as they
+    /// are.
+    pub fn silent(&mut self, now: Moment) {
+        self.beside(now);
+        self.connected_at = None;
+    }
+
+    /// How long pauses become while nothing answers: on a line whose handshakes take long, attempts beside one another
+    /// must not fill it.
+    pub fn set_longest_pause(&mut self, longest: Duration) {
+        self.config.unreachable.1 = longest.max(self.config.unreachable.0);
     }
 
     /// When to ask [`Redial::poll_dial`] again.
@@ -165,9 +202,9 @@ mod tests {
     #[test]
     fn addresses_take_turns_and_pauses_grow_to_a_limit() {
         let mut redial = Redial::new(at(0), RedialConfig::default(), 2);
-        let dialled = silence(&mut redial, 0, 12_000);
+        let dialled = silence(&mut redial, 0, 6_000);
         let times: Vec<u64> = dialled.iter().map(|&(at, _)| at).collect();
-        assert_eq!(times, [0, 250, 750, 1750, 3750, 5750, 7750, 9750, 11_750]);
+        assert_eq!(times, [0, 250, 750, 1750, 2750, 3750, 4750, 5750]);
         assert!(
             dialled
                 .iter()
@@ -222,12 +259,45 @@ mod tests {
 
     #[test]
     fn attempts_beside_one_another_are_limited() {
-        let mut redial = Redial::new(at(0), RedialConfig::default(), 1);
+        let config = RedialConfig {
+            attempts: 3,
+            ..RedialConfig::default()
+        };
+        let mut redial = Redial::new(at(0), config, 1);
         for ms in [0, 250, 750] {
             assert_eq!(redial.poll_dial(at(ms), 500), Some(0));
         }
         assert_eq!(redial.poll_dial(at(60_000), 500), None);
         redial.unreachable();
         assert_eq!(redial.poll_dial(at(60_000), 500), Some(0));
+    }
+
+    #[test]
+    fn a_silence_is_dialled_beside_and_is_not_the_far_ends_fault() {
+        let mut redial = Redial::new(at(0), RedialConfig::default(), 1);
+        assert_eq!(redial.poll_dial(at(0), 500), Some(0));
+        redial.connected(at(100));
+        // Silent for a moment: the old connection was faster.
+        redial.beside(at(5000));
+        assert_eq!(redial.poll_dial(at(5000), 500), Some(0));
+        redial.recovered();
+        assert_eq!(redial.poll_timeout(), None);
+        // Silent for good, and long before it was stable: pauses stay short.
+        redial.beside(at(8000));
+        assert_eq!(redial.poll_dial(at(8000), 500), Some(0));
+        redial.silent(at(9000));
+        for pause in [1000, 1000, 1000] {
+            let due = redial.poll_timeout().unwrap();
+            assert_eq!(redial.poll_dial(due, 500), Some(0));
+            assert_eq!(
+                redial.poll_timeout(),
+                Some(due + Duration::from_millis(pause))
+            );
+            redial.unreachable();
+        }
+        redial.set_longest_pause(Duration::from_secs(3));
+        let due = redial.poll_timeout().unwrap();
+        assert_eq!(redial.poll_dial(due, 500), Some(0));
+        assert_eq!(redial.poll_timeout(), Some(due + Duration::from_secs(3)));
     }
 }

@@ -147,6 +147,13 @@ impl Rtt {
         }
     }
 
+    /// How long nothing may be heard before another connection is made beside this one: whoever worries has asked, and
+    /// the answer should have come.
+    pub(super) fn suspicion(&self) -> Duration {
+        let answered = self.worry().0 + self.smoothed() + Duration::from_millis(100);
+        answered.min(self.silence())
+    }
+
     /// When to worry, and how often to ask then.
     pub(super) fn worry(&self) -> (Duration, Duration) {
         (

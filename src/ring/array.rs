@@ -6,6 +6,7 @@
 
 use super::bits::Bits;
 use super::marks::{Mark, Marks};
+use super::page::Fence;
 use super::parcel::Parcel;
 use crate::lane::{Address, Epoch, SLOTS, Sequence, Side};
 use crate::message::DeliveryKey;
@@ -15,7 +16,8 @@ use crate::message::DeliveryKey;
 #[error("the ring is full: {SLOTS} messages wait to be processed")]
 pub struct Full;
 
-/// Somebody spoke of a message that this ring cannot have: the far end lies or is confused. Nothing was changed.
+/// A step that is not taken, mostly since somebody spoke of a message that this ring cannot have: the far end lies or is
+/// confused. Nothing was changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Misstep {
     /// Beyond what was ever retrieved here.
@@ -37,6 +39,12 @@ pub enum Misstep {
     /// The slot is not damaged, so there is nothing to repair.
     #[error("message {0} is not damaged")]
     NotDamaged(Sequence),
+    /// The ring is shut: memory stays as the file is.
+    #[error("the ring is fenced: {0}")]
+    Fenced(Fence),
+    /// What belongs to the step cannot be written.
+    #[error("the ring file takes nothing more, a write to it has failed")]
+    Stopped,
 }
 
 /// What a mirror does with a message that came over the link.
@@ -65,6 +73,9 @@ pub struct Flags {
     pub processed: bool,
 }
 
+/// By address − 1: a sequence and its message's imprint.
+pub(super) type Imprints = Box<[(Sequence, u32)]>;
+
 /// One ring in memory.
 #[derive(Debug)]
 pub struct Array {
@@ -78,6 +89,9 @@ pub struct Array {
     /// By address − 1: the delivery keys of the last 255 messages. They outlive *processed*, since an SMSC may repeat
     /// a delivery whose message has long been passed on.
     keys: Box<[DeliveryKey]>,
+    /// By address − 1: the last message that was stored there, and its imprint. They outlive *processed* too: a far end
+    /// that shows another imprint has another message under that number.
+    imprints: Imprints,
     /// Messages whose slot on disk is unreadable; each is unprocessed, so its address cannot come up again.
     damaged: Bits,
     /// *Processed* as a crash would find it. An address is used again only behind this.
@@ -94,6 +108,7 @@ impl Array {
             accepted: Sequence::NONE,
             slots: vec![None; SLOTS as usize].into_boxed_slice(),
             keys: vec![DeliveryKey::NONE; SLOTS as usize].into_boxed_slice(),
+            imprints: vec![(Sequence::NONE, 0); SLOTS as usize].into_boxed_slice(),
             damaged: Bits::NONE,
             recorded: Sequence::NONE,
         }
@@ -106,6 +121,7 @@ impl Array {
         marks: Marks,
         slots: Box<[Option<Parcel>]>,
         keys: Box<[DeliveryKey]>,
+        imprints: Imprints,
         damaged: Bits,
     ) -> Self {
         assert_eq!(slots.len() as u64, SLOTS, "a ring has 255 slots");
@@ -118,6 +134,7 @@ impl Array {
             marks,
             slots,
             keys,
+            imprints,
             damaged,
         };
         array.check();
@@ -170,6 +187,15 @@ impl Array {
         waits
             .then(|| self.slots[sequence.address().index()].as_ref())
             .flatten()
+    }
+
+    /// The imprint of a message that was stored, also when it was processed since; none if it is not known any more.
+    pub fn imprint(&self, sequence: Sequence) -> Option<u32> {
+        if sequence.is_none() {
+            return None;
+        }
+        let (of, imprint) = self.imprints[sequence.address().index()];
+        (of == sequence).then_some(imprint)
     }
 
     /// The sequence that lies, or lay last, at an address; none before its first use.
@@ -243,6 +269,7 @@ impl Array {
         let index = sequence.address().index();
         if fresh && let Some(parcel) = &self.slots[index] {
             self.keys[index] = parcel.key;
+            self.imprints[index] = (sequence, parcel.imprint());
         }
         if fresh && self.side == Side::Mirror {
             self.marks.sent.set(sequence);
@@ -343,7 +370,8 @@ impl Array {
         self.damaged.clear(sequence.address());
     }
 
-    fn held(&self, sequence: Sequence) -> Result<(), Misstep> {
+    /// Whether steps of that message may be spoken of.
+    pub(super) fn held(&self, sequence: Sequence) -> Result<(), Misstep> {
         if !sequence.is_none() && self.marks.retrieved.has(sequence) {
             Ok(())
         } else {
@@ -390,6 +418,7 @@ impl Array {
         if !self.damaged.has(address) || self.at(address) != sequence {
             return Err(Misstep::NotDamaged(sequence));
         }
+        self.imprints[address.index()] = (sequence, parcel.imprint());
         self.slots[address.index()] = Some(parcel);
         self.damaged.clear(address);
         Ok(())

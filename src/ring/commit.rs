@@ -95,6 +95,8 @@ pub(super) struct Committer {
     /// Held during a sync of the file. Linux tells of a failed write-back once: were two to sync at a time, one could
     /// hear of it, and the other, whose pages it was, be told that all is well.
     syncing: Mutex<()>,
+    /// Held while entries of the directory are written beside the batches.
+    pub(super) directory: Mutex<()>,
     failing: watch::Sender<bool>,
 }
 
@@ -215,6 +217,7 @@ impl Committer {
             arrived: Condvar::new(),
             syncs: AtomicU64::new(0),
             syncing: Mutex::default(),
+            directory: Mutex::default(),
             failing: watch::Sender::new(false),
         })
     }
@@ -238,8 +241,13 @@ impl Committer {
         self.failing.subscribe()
     }
 
+    /// Whether nothing more is taken.
+    pub(super) fn has_failed(&self) -> bool {
+        *self.failing.borrow()
+    }
+
     /// Nothing more is taken; all that wait learn why. The first reason stands.
-    fn fail(&self, why: &Failed) {
+    pub(super) fn fail(&self, why: &Failed) {
         let waiting = {
             let mut queue = self.queue();
             queue.failed.get_or_insert_with(|| why.clone());
@@ -454,7 +462,7 @@ impl Storage for Committer {
 
 /// Runs what blocks. On a runtime of many threads the others go on; elsewhere there is nobody to be kept waiting but
 /// the caller.
-fn blocking<T>(work: impl FnOnce() -> T) -> T {
+pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
     let many = tokio::runtime::Handle::try_current()
         .is_ok_and(|handle| handle.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread);
     if many {

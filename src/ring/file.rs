@@ -212,7 +212,7 @@ impl RingFile {
     fn recover(&self, first: u16, entries: &[Entry]) -> Result<Vec<Report>, RingError> {
         let inner = &self.inner;
         let settling = |why| RingError::io(&inner.path, "settling after recovery", why);
-        let found = self.read_all(first, entries)?;
+        let mut found = self.read_all(first, entries)?;
         for (ring, _) in found
             .iter()
             .filter(|(ring, _)| ring.recovered.fence.is_none())
@@ -222,13 +222,21 @@ impl RingFile {
         // A state may tell only what is durable.
         let synced: &dyn Storage = inner.committer.as_ref();
         synced.sync().map_err(settling)?;
-        for (ring, _) in found
-            .iter()
-            .filter(|(ring, _)| ring.recovered.fence.is_none())
-        {
-            write_state(inner.storage.as_ref(), ring.place, &ring.recovered).map_err(settling)?;
+        // A fence goes into both pages, the newer one first durable: what it was judged from may be gone tomorrow (the
+        // live record is never synced), or damaged.
+        let fenced = |ring: &Judged| ring.recovered.fence_unwritten;
+        for pages in 0..2 {
+            for (ring, _) in &mut found {
+                let open = ring.recovered.fence.is_none();
+                if (open && pages == 0) || fenced(ring) {
+                    write_state(inner.storage.as_ref(), ring.place, &mut ring.recovered)
+                        .map_err(settling)?;
+                }
+            }
+            if pages == 0 || found.iter().any(|(ring, _)| fenced(ring)) {
+                synced.sync().map_err(settling)?;
+            }
         }
-        synced.sync().map_err(settling)?;
         Ok(found
             .into_iter()
             .map(|(ring, entry)| self.admit(ring, entry))
@@ -314,8 +322,7 @@ impl RingFile {
                 place: ring.place,
                 array: recovered.array,
                 fence: recovered.fence,
-                // What a fence was judged from is not written over, so nothing has the next number there yet.
-                next_state: recovered.next_state + u64::from(recovered.fence.is_none()),
+                next_state: recovered.next_state,
                 outcomes: ring.outcomes,
             },
             self.inner.storage.clone(),
@@ -470,13 +477,15 @@ fn wipe(storage: &dyn Storage, place: Place, recovered: &Recovered) -> io::Resul
     Ok(())
 }
 
-/// Writes the state that was found, so that the next crash finds it too.
-fn write_state(storage: &dyn Storage, place: Place, recovered: &Recovered) -> io::Result<()> {
+/// Writes the state that was found, so that the next crash finds it too. It holds the marks of all pages and records
+/// together, so nothing is lost with the page that it takes the place of.
+fn write_state(storage: &dyn Storage, place: Place, recovered: &mut Recovered) -> io::Result<()> {
     let state = State {
         number: recovered.next_state,
         clean: false,
-        fence: None,
+        fence: recovered.fence,
         marks: *recovered.array.marks(),
     };
+    recovered.next_state += 1;
     storage.write_at(state_offset(place.ring, state.number), &state.encode(place))
 }

@@ -12,7 +12,7 @@ use super::page::{self, Fence, Place, State, encode_slot};
 use super::parcel::Parcel;
 use super::storage::Storage;
 use crate::clock::{Clock, Moment};
-use crate::lane::{RingName, SLOTS, Sequence};
+use crate::lane::{Epoch, RingName, SLOTS, Sequence, Side};
 use crate::message::Outcome;
 
 /// Why a message was not stored. Nothing of it was confirmed to anybody.
@@ -27,6 +27,9 @@ pub enum StoreError {
     /// The ring is shut.
     #[error("the ring is fenced: {0}")]
     Fenced(#[from] Fence),
+    /// The ring takes another epoch at this moment; the message may come again in it.
+    #[error("the ring is taking its origin's epoch")]
+    Adopting,
     /// A write or sync failed; the file has to be opened anew.
     #[error("{0}; nothing more is accepted until the ring file was opened anew")]
     Failed(Arc<str>),
@@ -41,7 +44,8 @@ impl From<Failed> for StoreError {
 /// One ring, as its handle, the committer and the idle flush see it.
 pub(super) struct Shared {
     name: RingName,
-    place: Place,
+    /// Its place in the directory.
+    index: u16,
     body: Mutex<Body>,
     storage: Arc<dyn Storage>,
     live: Option<Arc<dyn Storage>>,
@@ -54,6 +58,8 @@ pub(super) struct Shared {
 struct Body {
     array: Array,
     fence: Option<Fence>,
+    /// Its entry in the directory is being given another epoch: nothing may be stored under either.
+    adopting: bool,
     next_state: u64,
     clean: bool,
     /// Since when something waits that did not go to the file yet.
@@ -83,12 +89,18 @@ impl Shared {
             SLOTS,
             "an outcome for each slot"
         );
+        assert_eq!(
+            parts.place.epoch,
+            parts.array.epoch(),
+            "the array lives the life that the directory names"
+        );
         Self {
             name: parts.name,
-            place: parts.place,
+            index: parts.place.ring,
             body: Mutex::new(Body {
                 array: parts.array,
                 fence: parts.fence,
+                adopting: false,
                 next_state: parts.next_state,
                 clean: false,
                 waits_since: None,
@@ -112,7 +124,39 @@ impl Shared {
     }
 
     pub(super) const fn index(&self) -> u16 {
-        self.place.ring
+        self.index
+    }
+
+    fn place(&self, body: &Body) -> Place {
+        Place {
+            ring: self.index,
+            epoch: body.array.epoch(),
+        }
+    }
+
+    /// Shuts the door while the directory is written, if the ring may take another epoch at all: a mirror in which
+    /// nothing was ever stored.
+    pub(super) fn begin_adopting(&self) -> Result<bool, Fence> {
+        let mut body = self.body();
+        if let Some(fence) = body.fence {
+            return Err(fence);
+        }
+        let may = body.array.side() == Side::Mirror && body.array.accepted().is_none();
+        body.adopting |= may;
+        Ok(may)
+    }
+
+    /// The directory names the new epoch, durably: the ring begins its life in it.
+    pub(super) fn adopted(&self, epoch: Epoch) {
+        let mut body = self.body();
+        body.array = Array::new(Side::Mirror, epoch);
+        body.adopting = false;
+        drop(body);
+        self.changed.send_replace(());
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.body().array.epoch()
     }
 
     /// The state as it is now, for the next state page. Called while the batch is written, one batch after the other.
@@ -121,7 +165,7 @@ impl Shared {
         let state = body.state();
         body.next_state += 1;
         body.waits_since = None;
-        (state.number, state.encode(self.place))
+        (state.number, state.encode(self.place(&body)))
     }
 
     /// The committer made something of this ring durable.
@@ -162,8 +206,8 @@ impl Shared {
 
     fn record_live(&self, body: &Body) {
         let Some(live) = &self.live else { return };
-        let record = body.state().encode_live(self.place);
-        if let Err(why) = live.write_at(page::live_offset(self.place.ring), &record) {
+        let record = body.state().encode_live(self.place(body));
+        if let Err(why) = live.write_at(page::live_offset(self.index), &record) {
             tracing::warn!(ring = %self.name, %why, "the live record could not be written; after a kill marks may be behind");
         }
     }
@@ -180,7 +224,17 @@ impl Body {
     }
 
     fn open(&self) -> Result<(), StoreError> {
+        if self.adopting {
+            return Err(StoreError::Adopting);
+        }
         self.fence.map_or(Ok(()), |fence| Err(fence.into()))
+    }
+
+    fn unfenced(&mut self) -> Result<&mut Self, Misstep> {
+        match self.fence {
+            Some(fence) => Err(Misstep::Fenced(fence)),
+            None => Ok(self),
+        }
     }
 }
 
@@ -323,6 +377,7 @@ impl Ring {
     /// it is not even queued, and after a crash it would lie behind a gap and be wiped.
     fn submit(&self, body: &mut Body, numbers: &[Sequence]) -> Result<Submitted, StoreError> {
         let marks = *body.array.marks();
+        let place = self.shared.place(body);
         let writes = numbers
             .iter()
             .filter_map(|&sequence| {
@@ -331,7 +386,7 @@ impl Ring {
                     ring: self.shared.clone(),
                     what: What::Slot {
                         sequence,
-                        page: encode_slot(self.shared.place, sequence, &marks, parcel),
+                        page: encode_slot(place, sequence, &marks, parcel),
                         processed: marks.processed.up_to(),
                     },
                 })
@@ -366,7 +421,7 @@ impl Ring {
 
     fn change<T>(&self, step: impl FnOnce(&mut Array) -> Result<T, Misstep>) -> Result<T, Misstep> {
         let mut body = self.shared.body();
-        let done = step(&mut body.array)?;
+        let done = step(&mut body.unfenced()?.array)?;
         self.shared.record_live(&body);
         self.shared.touch(&mut body);
         drop(body);
@@ -399,24 +454,33 @@ impl Ring {
         self.change(|array| array.process_up_to(sequence))
     }
 
-    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address.
+    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address. If that cannot
+    /// be written, the message stays as it was, and the file takes nothing more.
     pub fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         let mut body = self.shared.body();
-        let fresh = body.array.process(sequence)?;
+        let body = body.unfenced()?;
+        body.array.held(sequence)?;
+        let fresh = !body.array.flags(sequence).processed;
         if fresh {
-            let address = sequence.address();
-            let record = outcome::encode(self.shared.place, sequence, &outcome);
-            let offset = page::outcome_offset(self.shared.place.ring, address);
-            if let Err(why) = self.shared.storage.write_at(offset, &record) {
-                // It rides along with the next sync, and that will fail too and say so; until then memory has it.
-                tracing::warn!(ring = %self.shared.name, %sequence, %why, "an outcome could not be written");
+            if self.committer.has_failed() {
+                return Err(Misstep::Stopped);
             }
+            // In the file before the mark can be: both are durable with the same sync.
+            let address = sequence.address();
+            let record = outcome::encode(self.shared.place(body), sequence, &outcome);
+            let offset = page::outcome_offset(self.shared.index, address);
+            if let Err(why) = self.shared.storage.write_at(offset, &record) {
+                let ring = &self.shared.name;
+                let why = format!("writing outcome {address} of ring {ring} failed: {why}");
+                self.committer.fail(&Failed(why.into()));
+                return Err(Misstep::Stopped);
+            }
+            body.array.process(sequence)?;
             body.outcomes[address.index()] = Some((sequence, outcome));
-            self.shared.record_live(&body);
-            self.shared.touch(&mut body);
+            self.shared.record_live(body);
+            self.shared.touch(body);
+            self.shared.changed.send_replace(());
         }
-        drop(body);
-        self.shared.changed.send_replace(());
         Ok(fresh)
     }
 
@@ -434,8 +498,12 @@ impl Ring {
 
     /// Mirror of the MT direction: makes the mark *offered* durable before the SMSC sees the message.
     pub async fn offer(&self, sequence: Sequence) -> Result<(), StoreError> {
-        self.shared.body().open()?;
-        self.change(|array| array.offer(sequence))?;
+        {
+            let mut body = self.shared.body();
+            body.open()?;
+            // No live record: the state page that follows tells it, and before that nobody has seen the message.
+            body.array.offer(sequence)?;
+        }
         self.flush().await
     }
 

@@ -11,6 +11,7 @@
 //!   together; [`Ring`] is what a lane holds.
 //! - [`inspect`] looks into a file without changing it; [`renew`] gives fenced rings a new epoch.
 
+mod adopt;
 mod array;
 mod bits;
 mod commit;
@@ -29,6 +30,7 @@ pub mod recovery;
 pub mod renew;
 pub mod storage;
 
+pub use adopt::NotAdopted;
 pub use array::{Array, Flags, Full, Misstep, Taken};
 pub use bits::Bits;
 pub use error::RingError;

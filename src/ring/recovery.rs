@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::array::Array;
+use super::array::{Array, Imprints};
 use super::bits::Bits;
 use super::marks::Marks;
 use super::page::{Broken, Fence, Found, State};
@@ -188,6 +188,8 @@ pub struct Recovered {
     pub next_state: u64,
     /// Why the ring must stay shut, if it must.
     pub fence: Option<Fence>,
+    /// Whether that reason does not stand in both state pages yet.
+    pub fence_unwritten: bool,
     /// Whether it had been stopped in order.
     pub clean: bool,
     /// Kept messages of whose answer nothing is known (case B).
@@ -219,6 +221,8 @@ pub fn recover(evidence: Evidence) -> Recovered {
     let newest = states.max_by_key(|state| state.number);
     recovered.clean = newest.is_some_and(|state| state.clean);
     recovered.fence = recovered.fence.or(newest.and_then(|state| state.fence));
+    let told = |state: &Option<State>| state.is_some_and(|state| state.fence.is_some());
+    recovered.fence_unwritten = recovered.fence.is_some() && !evidence.states.iter().all(told);
     recovered
 }
 
@@ -263,6 +267,7 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
         wipe: Vec::new(),
         next_state: 1,
         fence: None,
+        fence_unwritten: false,
         clean: false,
         unanswered: Vec::new(),
         remarks: Vec::new(),
@@ -332,6 +337,7 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
         marks,
         slots,
         keys(evidence, marks.retrieved.highest()),
+        imprints(evidence, marks.retrieved.highest()),
         damaged,
     );
     recovered
@@ -346,6 +352,18 @@ fn keys(evidence: &Evidence, last: Sequence) -> Box<[DeliveryKey]> {
         .map(|found| match found {
             Found::Slot(slot) if slot.sequence <= last => slot.parcel.key,
             Found::Slot(_) | Found::Empty | Found::Broken(_) => DeliveryKey::NONE,
+        })
+        .collect()
+}
+
+/// The imprints of messages that were stored.
+fn imprints(evidence: &Evidence, last: Sequence) -> Imprints {
+    evidence
+        .slots
+        .iter()
+        .map(|found| match found {
+            Found::Slot(slot) if slot.sequence <= last => (slot.sequence, slot.parcel.imprint()),
+            Found::Slot(_) | Found::Empty | Found::Broken(_) => (Sequence::NONE, 0),
         })
         .collect()
 }

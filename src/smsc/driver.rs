@@ -1,8 +1,8 @@
 //! Drives one SMSC session: carries its bytes, keeps its timers, stores what it delivers and offers it what waits.
 //!
-//! One task a session. Nothing here decides what a protocol means; the session machine and the courier do. While a
-//! message is being made durable the line is still read, so that the SMSC's probes and the answer to our own request
-//! are never kept waiting by the disk.
+//! One thread a session. Nothing here decides what a protocol means; the session machine and the courier do. While a
+//! message waits for another lane's sync the line is still read; while this lane makes the sync itself, for both, the
+//! SMSC's probes and the answer to our own request wait in the socket until it returns.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,11 +18,12 @@ use super::session::{
     SubmitTurn,
 };
 use super::status::{LaneStatus, Phase};
+use super::thread::OwnThread;
 use super::transport::{Endpoint, Line};
 use crate::clock::{Clock, Moment};
 use crate::lane::Sequence;
 use crate::message::{DeliveryKey, Item, Outcome, Refusal};
-use crate::ring::{Parcel, Ring, StoreError};
+use crate::ring::{Misstep, Parcel, Ring, StoreError};
 
 /// How long a write may take before the line counts as dead: what we write is small, so a peer that does not take it
 /// for so long reads nothing.
@@ -97,10 +98,29 @@ struct Driver {
     /// No delivery of this connection was seen yet.
     first_delivery: bool,
     ended: Option<Down>,
+    /// Why the rings cannot be worked with any more.
+    broken: Option<StoreError>,
 }
 
-/// Runs a session until it is told to close, or its ring has failed; then the reason is given.
-pub async fn run(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
+/// Runs a session until it is told to close, or its ring has failed; then the reason is given. It runs on a thread of
+/// its own, and ends when the caller goes away.
+///
+/// # Panics
+///
+/// If the session panics.
+pub async fn run(parts: Parts, orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
+    let ring = parts.mo.as_ref().or(parts.mt.as_ref());
+    let name = ring.map_or_else(|| "lane".into(), |ring| ring.name().lane.to_string());
+    match OwnThread::start(name).await {
+        Ok(thread) => thread.run(drive(parts, orders)).await,
+        Err(why) => {
+            tracing::warn!(endpoint = %parts.endpoint, %why, "no thread to be had for the lane: it shares those of all");
+            drive(parts, orders).await
+        }
+    }
+}
+
+async fn drive(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), StoreError> {
     let mut driver = Driver {
         courier: Courier::new(parts.manner),
         parts,
@@ -110,6 +130,7 @@ pub async fn run(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), 
         offering: None,
         first_delivery: true,
         ended: None,
+        broken: None,
     };
     let mut pauses = Pauses::new();
     loop {
@@ -211,6 +232,9 @@ impl Driver {
         let mut mo_changes = self.parts.mo.as_ref().map(Ring::changes);
         loop {
             self.drain(line.as_mut(), pauses).await;
+            if let Some(why) = self.broken.take() {
+                return Err(why);
+            }
             if let Some(down) = self.ended.take() {
                 self.forget_connection();
                 return Ok(down);
@@ -342,12 +366,22 @@ impl Driver {
         }
     }
 
-    /// A message needs nothing more from this lane.
-    fn done(&self, sequence: Sequence, outcome: Outcome) {
+    /// A message needs nothing more from this lane. If the ring cannot take that down, it is in doubt, and nothing more
+    /// may be offered.
+    fn done(&mut self, sequence: Sequence, outcome: Outcome) {
         let Some(mt) = &self.parts.mt else { return };
-        if let Err(misstep) = mt.process_with(sequence, outcome) {
-            tracing::error!(ring = %mt.name(), %misstep, "a message was answered that the ring does not hold");
-        }
+        let Err(misstep) = mt.process_with(sequence, outcome) else {
+            return;
+        };
+        self.broken = match misstep {
+            Misstep::Fenced(fence) => Some(fence.into()),
+            Misstep::Stopped => Some(misstep.into()),
+            Misstep::NotHeld { .. } | Misstep::Beyond { .. } | Misstep::NotDamaged(_) => {
+                tracing::error!(ring = %mt.name(), %misstep, "a message was answered that the ring does not hold");
+                return;
+            }
+        };
+        tracing::error!(ring = %mt.name(), %sequence, %misstep, "the SMSC's answer to a message cannot be recorded: it is in doubt");
     }
 
     fn deliver(&mut self, turn: DeliveryTurn, delivery: Delivery) {
@@ -395,6 +429,9 @@ impl Driver {
         let Some(mt) = self.parts.mt.clone() else {
             return Ok(Some(None));
         };
+        if let Some(fence) = mt.fence() {
+            return Err(fence.into());
+        }
         if self.turn.is_none() {
             return Ok(Some(None));
         }

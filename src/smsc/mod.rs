@@ -12,4 +12,5 @@ pub mod pause;
 pub mod session;
 pub mod smpp;
 pub mod status;
+mod thread;
 pub mod transport;

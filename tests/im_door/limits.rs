@@ -24,14 +24,17 @@ async fn who_does_not_read_is_let_go_and_disturbs_nobody() {
     let (mut lazy, session) = town.sign_in("carol").await;
     let (mut alice, _) = town.sign_in("alice").await;
     let (mut bob, _) = town.sign_in("bob").await;
-    // It asks and asks, and never reads an answer; sooner or later its line is full, then its outbox.
+    for _ in 0..10 {
+        let long = message("carol", &"x".repeat(16_000));
+        assert_eq!(
+            soon(alice.ask("Message", long)).await.unwrap()["primitive"],
+            "Accepted"
+        );
+    }
+    // It asks for much and reads nothing: its line is full before long, then its outbox.
     let asks = tokio::spawn(async move {
-        let long = "x".repeat(16_000);
-        while lazy
-            .say("GetLists", json!({"list": "a", "nothing": long}))
-            .await
-            .is_some()
-        {}
+        let history = json!({"after": 0, "most": 10});
+        while lazy.say("GetHistory", history.clone()).await.is_some() {}
     });
     let counts = town.door().counts();
     let mut n = 0;

@@ -1,6 +1,7 @@
 //! A client of the IM service over a real WebSocket.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -12,10 +13,11 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+static NUMBER: AtomicU64 = AtomicU64::new(1);
+
 /// A connection.
 pub struct ImClient {
     socket: WebSocketStream<TcpStream>,
-    number: u64,
     /// What came unasked while an answer was waited for.
     pub unasked: Vec<Value>,
 }
@@ -36,7 +38,6 @@ impl ImClient {
         let (socket, _) = tokio_tungstenite::client_async(url, line).await.ok()?;
         Some(Self {
             socket,
-            number: 0,
             unasked: Vec::new(),
         })
     }
@@ -48,8 +49,8 @@ impl ImClient {
 
     /// Puts a request on the line without waiting for anything.
     pub async fn say(&mut self, primitive: &str, elements: Value) -> Option<String> {
-        self.number += 1;
-        let transaction = format!("t{}", self.number);
+        // A session remembers what was asked under a name, whatever connection that was on.
+        let transaction = format!("t{}", NUMBER.fetch_add(1, Ordering::Relaxed));
         let request =
             json!({"primitive": primitive, "transaction": transaction, "elements": elements});
         self.write(request.to_string()).await.then_some(transaction)

@@ -25,7 +25,7 @@ use crate::im::primitive;
 /// Octets that are read at once: most primitives, and what an idle connection costs.
 const READ: usize = 2048;
 
-/// Octets that are put together before they are written.
+/// Octets that are put together before they are written; one primitive more may wait, however long it is.
 const WRITTEN: usize = 4096;
 
 /// Primitives that are written at once, if as many wait.
@@ -48,7 +48,6 @@ pub(super) async fn upgrade(stream: Stream) -> Option<Socket> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ)
         .write_buffer_size(WRITTEN)
-        .max_write_buffer_size(2 * MAX_PRIMITIVE)
         // A little more than is read, so that what is too long is answered and not cut off.
         .max_message_size(Some(2 * MAX_PRIMITIVE))
         .max_frame_size(Some(2 * MAX_PRIMITIVE));

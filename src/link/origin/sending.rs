@@ -4,6 +4,7 @@ use super::Origin;
 use crate::lane::Sequence;
 use crate::link::frame::{DataRun, Frame, PART, data_cost, part_of, parts};
 use crate::link::loading::{At, Loading};
+use crate::link::port::sure;
 use crate::link::sent::Cargo;
 use crate::link::view::RingView;
 use crate::ring::Array;
@@ -147,9 +148,7 @@ impl Origin {
         sequence: Sequence,
         loading: &mut Loading<'_>,
     ) {
-        at.ring
-            .mark_sent(sequence)
-            .expect("what is sent was retrieved");
+        sure(at.ring, at.ring.mark_sent(sequence));
         let times = self.flies(sequence, loading.now, loading.number);
         loading.cargo.push(Cargo::Message {
             port: at.place,
@@ -225,9 +224,7 @@ impl Origin {
             });
             number += 1;
         }
-        at.ring
-            .mark_sent(sequence)
-            .expect("what is sent was retrieved");
+        sure(at.ring, at.ring.mark_sent(sequence));
         self.flies(sequence, loading.now, loading.number);
         true
     }

@@ -265,6 +265,12 @@ impl<R: RingView> Peer<R> {
         self.timers.next()
     }
 
+    /// When the far end has been silent for so long that another connection should be made beside this one, while the
+    /// connection is open. Hearing from it moves this on.
+    pub fn suspicious_at(&self) -> Option<Moment> {
+        self.is_open().then(|| self.heard_at + self.rtt.suspicion())
+    }
+
     /// Whether nothing more will be transmitted.
     pub fn is_gone(&self) -> bool {
         self.state == State::Gone

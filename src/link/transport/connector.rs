@@ -196,7 +196,7 @@ impl Connector {
     /// refusal the pauses grow to minutes. Failures are logged when they change, and now and then.
     pub async fn keep_calling(&self) -> Connection {
         let mut calls = JoinSet::new();
-        let mut log = Log::default();
+        let mut log = FailureLog::default();
         let mut refusals = 0;
         loop {
             if calls.len() < MAX_CALLS {
@@ -515,12 +515,12 @@ fn chance() -> f64 {
 
 /// Says a failure when it is another than before, and again after a while.
 #[derive(Default)]
-struct Log {
+pub(in crate::link) struct FailureLog {
     last: Option<(String, Moment)>,
 }
 
-impl Log {
-    fn failure(&mut self, error: &ConnectError, now: Moment) {
+impl FailureLog {
+    pub(in crate::link) fn failure(&mut self, error: &ConnectError, now: Moment) {
         let said = error.to_string();
         let old = match &self.last {
             Some((last, at)) => *last == said && now.since(*at) < LOG_AGAIN,

@@ -27,5 +27,6 @@ mod stream;
 
 pub use config::{Choice, Congestion, ConnectorConfig, DEFAULT_PORT, ListenerConfig};
 pub use connection::{Carrier, Connection, Ended, LEAST_PACKET, SendError, Stats};
+pub(in crate::link) use connector::FailureLog;
 pub use connector::{Attempt, ConnectError, Connector, Failure};
 pub use listener::{ListenError, Listener};

@@ -102,16 +102,24 @@ impl World {
                 }
                 Action::RingOpen { .. } => {}
                 Action::RingShut { ring, shut } => {
-                    return Err(format!(
-                        "ring {ring} was shut at {}: {shut:?}",
-                        end_name(end)
-                    ));
+                    self.tell(|| format!("way {ring} is shut at {}: {shut:?}", end_name(end)));
+                    if !self.was_restored() {
+                        return Err(format!(
+                            "ring {ring} was shut at {}: {shut:?}",
+                            end_name(end)
+                        ));
+                    }
                 }
                 Action::Fence { ring, fence } => {
-                    return Err(format!(
-                        "ring {ring} was fenced at {}: {fence}",
-                        end_name(end)
-                    ));
+                    if !self.ends[end].restored {
+                        return Err(format!(
+                            "ring {ring} was fenced at {}: {fence}",
+                            end_name(end)
+                        ));
+                    }
+                    if at_once(self.ends[end].rings[ring].shut(fence)).is_err() {
+                        self.power_fails(end);
+                    }
                 }
                 Action::Adopt { .. } => return Err("an epoch was to be adopted".into()),
                 Action::Store { ring, parcels } => {
@@ -221,6 +229,7 @@ impl World {
                             self.changed(end, ring);
                         }
                         Err(StoreError::Failed(_)) => self.power_fails(end),
+                        Err(_) if self.is_fenced(ring) => {}
                         Err(why) => return Err(format!("a store failed: {why}")),
                     }
                     // The list of works may have changed.

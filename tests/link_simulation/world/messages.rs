@@ -65,6 +65,9 @@ impl World {
         if !self.ends[end].is_up() || way.accepted >= way.total || way.next_offer > self.now {
             return;
         }
+        if self.ends[end].rings[ring].fence().is_some() {
+            return;
+        }
         let pause = self.pace_us / 2 + self.chance.below(self.pace_us);
         let number = self.ways[ring].accepted + 1;
         let octets = self.chance.below(130) as usize;
@@ -95,6 +98,9 @@ impl World {
             return Ok(());
         }
         let mirror = self.ends[end].rings[ring].clone();
+        if mirror.fence().is_some() {
+            return Ok(());
+        }
         let Some(sequence) = mirror.look(Array::next_to_process) else {
             return Ok(());
         };

@@ -1,0 +1,7 @@
+//! The link's driver: both ends over real sockets, with real certificates and ring files.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod flow;
+mod world;
