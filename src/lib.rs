@@ -27,6 +27,7 @@ pub mod lane;
 pub mod link;
 pub mod log;
 pub mod message;
+pub mod notify;
 pub mod presence;
 pub mod private;
 pub mod progress;
