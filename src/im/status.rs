@@ -97,10 +97,6 @@ codes! {
     481 UnknownPhone "This phone is none of yours.";
     482 WrongCode "That is not the code that was sent.";
     483 CodeLapsed "The code has lapsed; ask for another one.";
-    490 UnknownValue "There is no such presence value.";
-    491 BadValue "The presence value does not fit its definition.";
-    492 UnknownRequest "There is no such request for authorisation.";
-    493 UnknownSubscription "There is no such subscription.";
     500 StorageFailed "The store failed; nothing was done.";
     501 Overloaded "There is too much to do; try again.";
     502 Closing "The service is closing.";

@@ -301,7 +301,17 @@ pub(super) fn modify(draft: &mut Draft<'_>, caller: &Caller, modify: ModifyGroup
             .changes
             .push(Change::Banned(group.clone(), user, false));
     }
-    tell(draft, &membership.members, caller, told);
+    if told != no_change(group) {
+        let mut others = Members::clone(&membership.members);
+        for user in told
+            .left
+            .iter()
+            .filter_map(|name| membership.members.called(name))
+        {
+            others.remove(user.0);
+        }
+        tell(draft, &others, caller, told);
+    }
     Ok(Status::done().into())
 }
 

@@ -114,12 +114,24 @@ impl Service {
             return Ok(self.release(draft, Effects::default()));
         };
         let phone = known_phone(&mut draft, &text.sender)?;
-        let by_address = match number_in(phones, &text.recipient) {
+        let number = number_in(phones, &text.recipient);
+        let by_address = match number {
             Some(number) => shelf
                 .reply(&text.sender, number)?
                 .map(|reply| reply.partner),
             None => None,
         };
+        if let (Some(number), Some(partner)) = (number, &by_address) {
+            // One that is answered to is in use.
+            let record = ReplyRecord {
+                partner: partner.clone(),
+                used_at: now.wall,
+            };
+            let phone = text.sender.clone();
+            draft
+                .changes
+                .push(Change::Reply(phone, number, Some(record)));
+        }
         let is_by_address = by_address.is_some();
         let partner = by_address.or_else(|| phone.last_partner.clone());
         let Some(partner) = partner else {
