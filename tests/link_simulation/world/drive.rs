@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluice::lane::Sequence;
-use sluice::link::{Action, Peer, Reason, Role};
+use sluice::link::{Action, Peer, Reason, Role, is_lost_placeholder};
 use sluice::ring::{Ring, StoreError, Taken};
 
 use super::{Connection, Found, Work, World, end_name};
@@ -162,6 +162,14 @@ impl World {
                     if !self.ways[ring].damaged.contains(&sequence) {
                         return Err(format!(
                             "message {sequence} of way {ring} was declared lost and is not"
+                        ));
+                    }
+                    let there = self.ends[1 - Self::origin(ring)].rings.get(ring);
+                    let copy =
+                        there.and_then(|mirror| mirror.look(|array| array.get(sequence).cloned()));
+                    if copy.is_some_and(|copy| !is_lost_placeholder(&copy)) {
+                        return Err(format!(
+                            "message {sequence} of way {ring} was declared lost, and its mirror has it"
                         ));
                     }
                     self.ways[ring].lost.insert(sequence);

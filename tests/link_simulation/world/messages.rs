@@ -10,7 +10,7 @@ use sluice::message::{
     Body, Coding, DeliveryKey, Item, Outcome, PhoneNumber, Refusal, ShortCode, ShortMessage,
     SmscId, UserDataHeader,
 };
-use sluice::ring::{Array, Parcel, StoreError};
+use sluice::ring::{Array, Misstep, Parcel, StoreError};
 
 use super::{Found, World};
 use crate::end::at_once;
@@ -121,9 +121,12 @@ impl World {
             _ => Outcome::Accepted(SmscId::NONE),
         };
         self.ways[ring].decided.insert(sequence, outcome.clone());
-        let done = mirror.process_with(sequence, outcome);
-        done.map_err(|why| format!("processing failed: {why}"))?;
-        self.changed(end, ring);
+        match mirror.process_with(sequence, outcome) {
+            Ok(_) => self.changed(end, ring),
+            // The disk is gone; the goal has it, and will be asked again.
+            Err(Misstep::Stopped) => self.power_fails(end),
+            Err(why) => return Err(format!("processing failed: {why}")),
+        }
         Ok(())
     }
 }
