@@ -71,7 +71,7 @@ fn golden() -> Vec<(Frame, String)> {
             }),
             "02 AC02 02 07 01 03 04".into(),
         ),
-        // index 5, an MT mirror, oslo/a, epoch, marks 10+12, 10, 9, 8.
+        // index 5, an MT mirror, oslo/a, epoch, marks 10+12, 10, 9, 8, imprint.
         (
             Frame::Ring(Box::new(Showing {
                 index: 5,
@@ -83,8 +83,9 @@ fn golden() -> Vec<(Frame, String)> {
                 sent: mark(10, &[]),
                 confirmed: mark(9, &[]),
                 processed: mark(8, &[]),
+                imprint: 0x1122_3344,
             })),
-            "03 05 03 06 6F736C6F2F61 0807060504030201 0A 01 01 0A 00 09 00 08 00".into(),
+            "03 05 03 06 6F736C6F2F61 0807060504030201 0A 01 01 0A 00 09 00 08 00 44332211".into(),
         ),
         (
             Frame::RingRefused {

@@ -12,6 +12,7 @@ use crate::link::transport::ListenerConfig;
 use crate::log::config::LogConfig;
 use crate::message::{Party, PhoneNumber, ShortCode};
 use crate::status::config::{MetricsConfig, StatusConfig};
+use crate::store::StoreConfig;
 
 /// Everything that can be set at central. Its name is that of its authority (`sluice pair init --name`).
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -55,22 +56,6 @@ impl Default for RingsConfig {
     fn default() -> Self {
         Self {
             directory: PathBuf::from("/var/lib/sluice/rings"),
-        }
-    }
-}
-
-/// The `[store]` section.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
-    /// Its directory. Default `/var/lib/sluice/store`.
-    pub directory: PathBuf,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self {
-            directory: PathBuf::from("/var/lib/sluice/store"),
         }
     }
 }

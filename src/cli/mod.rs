@@ -3,18 +3,21 @@
 //! Commands write what was asked for to the output, complaints go out as one sentence by way of [`Failure`], logs to
 //! the standard error. It holds no logic of its own: each command calls the same code that the gateway runs.
 
+mod check;
 mod demo;
+mod manual;
 pub mod pair;
 pub mod panic;
 mod ring;
 mod sim;
+mod status;
 mod store;
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::clock::Clock;
@@ -22,6 +25,7 @@ use crate::demo::DemoError;
 use crate::ring::RingError;
 use crate::sim::StartError;
 use crate::sim::cli::SimError;
+use crate::status::client::AskError;
 use crate::store::StoreError;
 
 /// How a command ended, as scripts and systemd see it.
@@ -73,6 +77,9 @@ pub enum Failure {
     /// Pairing came to nothing.
     #[error(transparent)]
     Pair(#[from] pair::PairError),
+    /// What runs here did not answer, or refused.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -98,6 +105,8 @@ impl Failure {
             }
             Self::Sim(SimError::Start(StartError::Place { .. })) => Exit::Down,
             Self::Pair(_) => Exit::Configuration,
+            Self::Ask(AskError::Refused(_)) => Exit::Degraded,
+            Self::Ask(_) => Exit::Down,
             Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Store(_) | Self::Output(_) => {
                 Exit::Storage
             }
@@ -118,6 +127,23 @@ struct Sluice {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show how an edge or central is that runs here; 0 is well, 1 degraded, 2 down.
+    Status(status::StatusArgs),
+    /// Suspend, resume or drain a lane.
+    #[command(subcommand)]
+    Lane(status::LaneCommand),
+    /// List, resend or drop messages that an SMSC may or may not have.
+    #[command(subcommand, name = "indoubt")]
+    InDoubt(status::InDoubtCommand),
+    /// Tell what became of a message.
+    Trace(status::TraceArgs),
+    /// Read the configuration again, and tell what changed.
+    Reload(status::SocketArgs),
+    /// Check a configuration and all that it names.
+    Check(check::CheckArgs),
+    /// Write manual pages and completions.
+    #[command(hide = true)]
+    Manual(manual::ManualArgs),
     /// Make, look into, check and renew ring files.
     #[command(subcommand)]
     Ring(ring::RingCommand),
@@ -154,6 +180,13 @@ pub fn run(
     };
     log(sluice.log.as_deref())?;
     let done = match sluice.command {
+        Command::Status(args) => status::status(&args, out),
+        Command::Lane(command) => status::lane(command, out),
+        Command::InDoubt(command) => status::in_doubt(command, out),
+        Command::Trace(args) => status::trace(&args, out),
+        Command::Reload(socket) => status::reload(&socket, out),
+        Command::Check(args) => check::run(&args, out),
+        Command::Manual(args) => manual::run(&args, Sluice::command()),
         Command::Ring(command) => ring::run(command, out),
         Command::Pair(args) => pair::run(args, Clock::system().wall(), out)
             .map(|()| Exit::Good)

@@ -12,6 +12,9 @@ use super::tree::{Entry, Node, Place, Step, Tree, Value};
 const SECRETS: &[&str] = &["password", "secret"];
 /// What stands before the name of a credential.
 const CREDENTIAL: &str = "credential:";
+/// Where root puts secrets for the units, which load all of it under this name.
+const HANDED_OVER: &str = "/etc/sluice/credentials";
+const WHOLE: &str = "sluice";
 /// Longest secret, in octets: several times what any protocol here takes; a wrong file named by mistake is noticed.
 const MAX_SECRET: u64 = 4096;
 
@@ -82,8 +85,8 @@ fn walk(node: &mut Node, credentials: Option<&Path>, way: &mut Vec<Step>, wrong:
 
 fn inline(key: &str) -> String {
     format!(
-        "secrets do not stand in a configuration; put it into a file that only the service reads and write \
-         {key}_file = \"/etc/sluice/NAME.secret\", or give it to systemd and write {key}_file = \"credential:NAME\""
+        "secrets do not stand in a configuration; put it into {HANDED_OVER}/NAME and write {key}_file = \
+         \"credential:NAME\", or into a file that only the service reads and write {key}_file = \"/etc/sluice/NAME.secret\""
     )
 }
 
@@ -103,12 +106,19 @@ fn read(node: &Node, credentials: Option<&Path>) -> Result<String, String> {
     }
     let Some(directory) = credentials else {
         return Err(format!(
-            "credential {name} comes from systemd, and this process has none; give it with LoadCredential={name}:FILE \
-             in the unit, or name a file here"
+            "credential {name} comes from systemd, and this process has none; the unit hands over what lies in \
+             {HANDED_OVER}, or name a file here"
         ));
     };
-    read_file(&directory.join(name), false).map_err(|why| {
-        format!("{why}; LoadCredential={name}:FILE in the unit gives the service this credential")
+    // A directory that is loaded as a whole stands before the name.
+    let whole = directory.join(format!("{WHOLE}_{name}"));
+    let path = if whole.exists() {
+        whole
+    } else {
+        directory.join(name)
+    };
+    read_file(&path, false).map_err(|why| {
+        format!("{why}; it belongs into {HANDED_OVER}/{name}, from where the unit hands it over")
     })
 }
 

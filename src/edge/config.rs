@@ -10,7 +10,9 @@ use crate::config::{Document, Effect, Effects, Findings};
 use crate::lane::{Direction, Lane, RingName, Side, checked};
 use crate::link::transport::ConnectorConfig;
 use crate::log::config::LogConfig;
+use crate::message::Refused;
 use crate::smsc::courier::{InDoubt, Manner};
+use crate::smsc::session::Session;
 use crate::smsc::transport::Endpoint;
 use crate::smsc::{cimd2, smpp};
 use crate::status::config::{MetricsConfig, StatusConfig};
@@ -116,6 +118,20 @@ impl LaneConfig {
     /// The protocol, in one word.
     pub const fn protocol(&self) -> &'static str {
         if self.smpp.is_some() { "smpp" } else { "cimd2" }
+    }
+
+    /// The session's machine; chance (for the times of probes) comes from the seed.
+    pub fn session(&self, seed: u64) -> Result<Box<dyn Session>, Refused> {
+        Ok(match (&self.smpp, &self.cimd2) {
+            (Some(smpp), _) => Box::new(smpp::Session::new(smpp.clone(), seed)?),
+            (None, Some(cimd2)) => Box::new(cimd2::Session::new(cimd2.clone())?),
+            (None, None) => {
+                return Err(Refused::new(
+                    "lane",
+                    "has neither [lane.smpp] nor [lane.cimd2]",
+                ));
+            }
+        })
     }
 
     fn check(&self, findings: &mut Findings<'_>) {

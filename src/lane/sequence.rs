@@ -125,6 +125,11 @@ impl Address {
         Self(index as u8 + 1)
     }
 
+    /// How many steps round the ring it is to another one, 0 to 254.
+    pub const fn steps_to(self, other: Self) -> u64 {
+        (other.0 as u64 + SLOTS - self.0 as u64) % SLOTS
+    }
+
     /// All of them, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         (1..=u8::MAX).map(Self)

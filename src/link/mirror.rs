@@ -17,7 +17,7 @@ use crate::clock::{Moment, WallTime};
 use crate::lane::{SLOTS, Sequence};
 use crate::message::{DeliveryKey, Outcome};
 use crate::ring::page::Fence;
-use crate::ring::{Mark, Parcel};
+use crate::ring::{Array, Mark, Parcel};
 
 /// An outcome that the origin has not said *taken* of.
 #[derive(Clone, Debug)]
@@ -329,8 +329,12 @@ impl Mirror {
         for &sequence in sequences {
             self.storing.remove(&sequence);
             self.asking.remove(&sequence);
-            let here = at.ring.look(|array| array.flags(sequence).retrieved);
-            if self.placeholders.remove(&sequence) && here {
+            // The message itself may have been stored meanwhile, by another connection: then it is not lost.
+            let is_placeholder = |array: &Array| {
+                array.flags(sequence).retrieved
+                    && array.get(sequence).is_some_and(is_lost_placeholder)
+            };
+            if self.placeholders.remove(&sequence) && at.ring.look(is_placeholder) {
                 let done = at.ring.process_with(sequence, Outcome::Lost);
                 done.map_err(|why| misstep(at.ring, why))?;
             }
@@ -380,7 +384,10 @@ impl Mirror {
     }
 
     pub(super) fn asked_mirror(&mut self, sequence: Sequence) {
-        self.asked.entry(sequence).or_insert(0);
+        // An origin has no more damaged slots than that; what does not find room is asked for again.
+        if self.asked.len() < SLOTS as usize {
+            self.asked.entry(sequence).or_insert(0);
+        }
     }
 
     /// Puts what this side has to say into a packet. Tells whether something is left.

@@ -150,6 +150,9 @@ impl<R: RingView> Port<R> {
             sent: array.marks().sent,
             confirmed: array.marks().confirmed,
             processed: array.marks().processed,
+            imprint: array
+                .imprint(array.marks().retrieved.highest())
+                .unwrap_or_default(),
         })
     }
 

@@ -74,6 +74,10 @@ pub(super) struct Fates {
 #[derive(Debug)]
 pub(super) struct NeverSent(pub(super) u64);
 
+/// Packets that are remembered from the oldest unsettled one on: two seconds of 30,000 a second. A far end that goes on
+/// speaking and acknowledges nothing would let them grow without end.
+pub(super) const MOST_UNSETTLED: usize = 60_000;
+
 /// How long a packet may take that others have passed.
 fn patience(rtt: &Rtt) -> Duration {
     let usual = rtt.smoothed().max(rtt.latest());
@@ -112,6 +116,11 @@ impl Sent {
     /// The number of the next packet.
     pub(super) fn next_number(&self) -> u64 {
         self.base + self.packets.len() as u64
+    }
+
+    /// Whether the far end takes what we send and acknowledges none of it.
+    pub(super) fn is_ignored(&self) -> bool {
+        self.packets.len() >= MOST_UNSETTLED
     }
 
     /// Octets that are on their way.

@@ -73,6 +73,9 @@ pub struct Flags {
     pub processed: bool,
 }
 
+/// By address − 1: a sequence and its message's imprint.
+pub(super) type Imprints = Box<[(Sequence, u32)]>;
+
 /// One ring in memory.
 #[derive(Debug)]
 pub struct Array {
@@ -86,6 +89,9 @@ pub struct Array {
     /// By address − 1: the delivery keys of the last 255 messages. They outlive *processed*, since an SMSC may repeat
     /// a delivery whose message has long been passed on.
     keys: Box<[DeliveryKey]>,
+    /// By address − 1: the last message that was stored there, and its imprint. They outlive *processed* too: a far end
+    /// that shows another imprint has another message under that number.
+    imprints: Imprints,
     /// Messages whose slot on disk is unreadable; each is unprocessed, so its address cannot come up again.
     damaged: Bits,
     /// *Processed* as a crash would find it. An address is used again only behind this.
@@ -102,6 +108,7 @@ impl Array {
             accepted: Sequence::NONE,
             slots: vec![None; SLOTS as usize].into_boxed_slice(),
             keys: vec![DeliveryKey::NONE; SLOTS as usize].into_boxed_slice(),
+            imprints: vec![(Sequence::NONE, 0); SLOTS as usize].into_boxed_slice(),
             damaged: Bits::NONE,
             recorded: Sequence::NONE,
         }
@@ -114,6 +121,7 @@ impl Array {
         marks: Marks,
         slots: Box<[Option<Parcel>]>,
         keys: Box<[DeliveryKey]>,
+        imprints: Imprints,
         damaged: Bits,
     ) -> Self {
         assert_eq!(slots.len() as u64, SLOTS, "a ring has 255 slots");
@@ -126,6 +134,7 @@ impl Array {
             marks,
             slots,
             keys,
+            imprints,
             damaged,
         };
         array.check();
@@ -178,6 +187,15 @@ impl Array {
         waits
             .then(|| self.slots[sequence.address().index()].as_ref())
             .flatten()
+    }
+
+    /// The imprint of a message that was stored, also when it was processed since; none if it is not known any more.
+    pub fn imprint(&self, sequence: Sequence) -> Option<u32> {
+        if sequence.is_none() {
+            return None;
+        }
+        let (of, imprint) = self.imprints[sequence.address().index()];
+        (of == sequence).then_some(imprint)
     }
 
     /// The sequence that lies, or lay last, at an address; none before its first use.
@@ -251,6 +269,7 @@ impl Array {
         let index = sequence.address().index();
         if fresh && let Some(parcel) = &self.slots[index] {
             self.keys[index] = parcel.key;
+            self.imprints[index] = (sequence, parcel.imprint());
         }
         if fresh && self.side == Side::Mirror {
             self.marks.sent.set(sequence);
@@ -399,6 +418,7 @@ impl Array {
         if !self.damaged.has(address) || self.at(address) != sequence {
             return Err(Misstep::NotDamaged(sequence));
         }
+        self.imprints[address.index()] = (sequence, parcel.imprint());
         self.slots[address.index()] = Some(parcel);
         self.damaged.clear(address);
         Ok(())

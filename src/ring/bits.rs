@@ -49,8 +49,47 @@ impl Bits {
 
     /// The addresses whose bits are set, in order.
     pub fn iter(&self) -> impl Iterator<Item = Address> + use<> {
-        let bits = *self;
-        Address::all().filter(move |&address| bits.has(address))
+        let mut words = self.0;
+        std::iter::from_fn(move || {
+            let (place, word) = words.iter_mut().enumerate().find(|(_, word)| **word != 0)?;
+            let bit = word.trailing_zeros() as usize;
+            *word &= *word - 1;
+            Some(Address::from_index(place * 64 + bit))
+        })
+    }
+
+    /// The bits from an address on, and those before it.
+    fn split_at(&self, from: Address) -> (Self, Self) {
+        let (place, bit) = Self::place(from);
+        let (mut later, mut earlier) = (*self, *self);
+        for word in 0..4 {
+            let before = match word.cmp(&place) {
+                std::cmp::Ordering::Less => u64::MAX,
+                std::cmp::Ordering::Equal => bit - 1,
+                std::cmp::Ordering::Greater => 0,
+            };
+            later.0[word] &= !before;
+            earlier.0[word] &= before;
+        }
+        (later, earlier)
+    }
+
+    /// The addresses whose bits are set, beginning with an address and going round.
+    pub fn iter_from(&self, from: Address) -> impl Iterator<Item = Address> + use<> {
+        let (later, earlier) = self.split_at(from);
+        later.iter().chain(earlier.iter())
+    }
+
+    fn last(&self) -> Option<Address> {
+        let (place, word) = self.0.iter().enumerate().rfind(|(_, word)| **word != 0)?;
+        let bit = 63 - word.leading_zeros() as usize;
+        Some(Address::from_index(place * 64 + bit))
+    }
+
+    /// The last one of [`Bits::iter_from`].
+    pub fn last_from(&self, from: Address) -> Option<Address> {
+        let (later, earlier) = self.split_at(from);
+        earlier.last().or_else(|| later.last())
     }
 
     /// 32 octets, the low bit of the first one being address 1.
@@ -86,6 +125,10 @@ mod tests {
         assert_eq!((octets[0], octets[31]), (0x01, 0x40));
         assert_eq!(Bits::from_octets(&octets), Some(bits));
         assert_eq!(bits.iter().collect::<Vec<_>>(), [first, last]);
+        let second = Address::new(2).unwrap();
+        assert_eq!(bits.iter_from(second).collect::<Vec<_>>(), [last, first]);
+        assert_eq!(bits.last_from(second), Some(first));
+        assert_eq!(bits.last_from(first), Some(last));
         let mut foreign = octets;
         foreign[31] = 0x80;
         assert_eq!(Bits::from_octets(&foreign), None);

@@ -79,18 +79,21 @@ impl Mark {
 
     /// The sequences whose flags are ahead, in order.
     pub fn ahead_sequences(&self) -> impl Iterator<Item = Sequence> + use<> {
-        let mark = *self;
-        (1..=SLOTS)
-            .map(move |step| mark.up_to.plus(step))
-            .filter(move |sequence| mark.ahead.has(sequence.address()))
+        let first = self.up_to.next();
+        let from = first.address();
+        self.ahead
+            .iter_from(from)
+            .map(move |address| first.plus(from.steps_to(address)))
     }
 
     /// The last message whose flag is on.
     pub fn highest(&self) -> Sequence {
-        if self.ahead.is_empty() {
-            return self.up_to;
+        let first = self.up_to.next();
+        let from = first.address();
+        match self.ahead.last_from(from) {
+            Some(last) => first.plus(from.steps_to(last)),
+            None => self.up_to,
         }
-        self.ahead_sequences().last().unwrap_or(self.up_to)
     }
 
     /// Takes over what another record of the same mark knows more.

@@ -57,6 +57,12 @@ impl Parcel {
         self.checksum
     }
 
+    /// What tells this message from another one under the same number: of its content and its time. Never zero.
+    pub fn imprint(&self) -> u32 {
+        let mixed = self.checksum ^ (self.retrieved_at.as_unix_ms() as u32).rotate_left(16);
+        mixed.max(1)
+    }
+
     /// The item itself.
     pub fn unpack(&self) -> Result<Item, Malformed> {
         item::decode(&self.item)

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use super::array::Array;
+use super::array::{Array, Imprints};
 use super::bits::Bits;
 use super::marks::Marks;
 use super::page::{Broken, Fence, Found, State};
@@ -337,6 +337,7 @@ fn walk(evidence: &Evidence, mut marks: Marks, findings: &[Finding]) -> Recovere
         marks,
         slots,
         keys(evidence, marks.retrieved.highest()),
+        imprints(evidence, marks.retrieved.highest()),
         damaged,
     );
     recovered
@@ -351,6 +352,18 @@ fn keys(evidence: &Evidence, last: Sequence) -> Box<[DeliveryKey]> {
         .map(|found| match found {
             Found::Slot(slot) if slot.sequence <= last => slot.parcel.key,
             Found::Slot(_) | Found::Empty | Found::Broken(_) => DeliveryKey::NONE,
+        })
+        .collect()
+}
+
+/// The imprints of messages that were stored.
+fn imprints(evidence: &Evidence, last: Sequence) -> Imprints {
+    evidence
+        .slots
+        .iter()
+        .map(|found| match found {
+            Found::Slot(slot) if slot.sequence <= last => (slot.sequence, slot.parcel.imprint()),
+            Found::Slot(_) | Found::Empty | Found::Broken(_) => (Sequence::NONE, 0),
         })
         .collect()
 }

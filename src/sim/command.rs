@@ -29,7 +29,11 @@ pub(super) enum Reply {
 pub(super) fn obey(simulator: &Simulator, line: &str) -> Reply {
     let line = line.trim();
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let lines = |lines: Vec<String>| lines.into_iter().map(|line| line + "\n").collect();
+    // Silence would leave open whether the command was heard.
+    let lines = |lines: Vec<String>, none: &str| match lines.as_slice() {
+        [] => format!("{none}\n"),
+        lines => lines.join("\n") + "\n",
+    };
     Reply::Text(match word {
         "" => String::new(),
         "send" => {
@@ -63,9 +67,10 @@ pub(super) fn obey(simulator: &Simulator, line: &str) -> Reply {
                     format!("{} -> {}: {}", received.from, received.to, received.text())
                 })
                 .collect(),
+            "nothing yet",
         ),
         "counts" => json(&simulator.counts()),
-        "breaches" => lines(simulator.breaches()),
+        "breaches" => lines(simulator.breaches(), "none"),
         "logout" => {
             simulator.logout_all();
             "done\n".into()

@@ -97,6 +97,8 @@ struct Driver {
     offering: Option<Offering>,
     /// No delivery of this connection was seen yet.
     first_delivery: bool,
+    /// When the message that is with the SMSC was submitted.
+    submitted_at: Option<Moment>,
     ended: Option<Down>,
     /// Why the rings cannot be worked with any more.
     broken: Option<StoreError>,
@@ -129,6 +131,7 @@ async fn drive(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), St
         open: None,
         offering: None,
         first_delivery: true,
+        submitted_at: None,
         ended: None,
         broken: None,
     };
@@ -161,7 +164,14 @@ async fn drive(parts: Parts, mut orders: mpsc::Receiver<Order>) -> Result<(), St
 
 impl Driver {
     fn show(&self, change: impl FnOnce(&mut super::status::State)) {
-        self.parts.status.update(change);
+        let now = self.clock.wall();
+        self.parts.status.update(|state| {
+            let before = state.phase;
+            change(state);
+            if state.phase != before {
+                state.since = now;
+            }
+        });
     }
 
     fn report_down(&self, down: &Down, pause: std::time::Duration) {
@@ -282,6 +292,7 @@ impl Driver {
     /// What was under way on a connection that has ended: turns are void, the SMSC delivers again what was not answered,
     /// and a message that was still being marked has not left.
     fn forget_connection(&mut self) {
+        self.submitted_at = None;
         self.turn = None;
         self.open = None;
         if self.offering.take().is_some() {
@@ -333,6 +344,11 @@ impl Driver {
                 let Some(sequence) = self.courier.offered() else {
                     return;
                 };
+                if let Some(at) = self.submitted_at.take()
+                    && !matches!(answer, SubmitAnswer::InDoubt | SubmitAnswer::NotSent)
+                {
+                    self.parts.status.round_trip.measured(now - at);
+                }
                 let verdict = self.courier.answered(now, answer);
                 self.judged(sequence, verdict);
             }
@@ -348,6 +364,7 @@ impl Driver {
     fn judged(&mut self, sequence: Sequence, verdict: Verdict) {
         match verdict {
             Verdict::Done(outcome) => {
+                self.parts.status.mt_rate.count(self.clock.now());
                 match outcome {
                     Outcome::Accepted(_) => self.parts.status.submitted.count(),
                     _ => self.parts.status.refused.count(),
@@ -476,6 +493,7 @@ impl Driver {
         };
         let numbers = stored?;
         self.parts.status.delivered.count();
+        self.parts.status.mo_rate.count(self.clock.now());
         tracing::debug!(first = ?numbers.first(), count = numbers.len(), "stored a delivery");
         let now = self.clock.now();
         self.parts.session.answer(now, open.turn, Answer::Stored);
@@ -507,6 +525,7 @@ impl Driver {
                     }
                     until => {
                         let validity = until.map(|until| until.since(wall));
+                        self.submitted_at = Some(now);
                         self.parts.session.submit(now, turn, &message, validity);
                         return;
                     }

@@ -9,6 +9,7 @@ pub mod driver;
 pub mod duration;
 mod events;
 pub mod pause;
+pub mod probe;
 pub mod session;
 pub mod smpp;
 pub mod status;

@@ -249,6 +249,18 @@ impl Endpoint {
         }
     }
 
+    /// Whether the certificates that vouch for the SMSC can be read.
+    pub fn certificates(&self) -> Result<(), ConnectError> {
+        match self {
+            Self::Tls { ca, .. } => connector(ca).map(drop).map_err(|source| ConnectError {
+                endpoint: self.to_string(),
+                doing: "reading its certificates",
+                source,
+            }),
+            Self::Tcp { .. } | Self::Serial { .. } => Ok(()),
+        }
+    }
+
     fn serial(&self, path: &str) -> tokio_serial::Result<tokio_serial::SerialStream> {
         let Self::Serial {
             baud,

@@ -1,5 +1,6 @@
 //! The section `[store]` of central's configuration.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -8,13 +9,15 @@ use serde::Deserialize;
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
-    /// Memory for pages that were read lately, in MiB; the process takes up to three times as much for it.
+    /// Its directory. Default `/var/lib/sluice/store`.
+    pub directory: PathBuf,
+    /// Memory for pages that were read lately, in MiB; the process takes up to three times as much for it. Default 64.
     pub cache_mib: u32,
-    /// Nothing new is taken when less than this share of the file system is free, in percent.
+    /// Nothing new is taken when less than this share of the file system is free, in percent. Default 10.
     pub least_free_percent: u8,
-    /// Nothing new is taken when less than this is free, in MiB.
+    /// Nothing new is taken when less than this is free, in MiB. Default 256.
     pub least_free_mib: u32,
-    /// How often everything is exported to a file of its own.
+    /// How often everything is exported to a file of its own. Default 1h.
     #[serde(deserialize_with = "humantime_duration")]
     pub export_every: Duration,
 }
@@ -22,6 +25,7 @@ pub struct StoreConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
+            directory: PathBuf::from("/var/lib/sluice/store"),
             cache_mib: 64,
             least_free_percent: 10,
             least_free_mib: 256,

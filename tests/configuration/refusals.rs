@@ -324,9 +324,9 @@ fn secrets_stand_in_files_of_their_own() {
     let cases = [
         (
             "password = 'geheim'",
-            "password: secrets do not stand in a configuration; put it into a file that only the service reads and write \
-             password_file = \"/etc/sluice/NAME.secret\", or give it to systemd and write password_file = \
-             \"credential:NAME\"",
+            "password: secrets do not stand in a configuration; put it into /etc/sluice/credentials/NAME and \
+             write password_file = \"credential:NAME\", or into a file that only the service reads and write \
+             password_file = \"/etc/sluice/NAME.secret\"",
         ),
         (
             "password_file = 17",
@@ -365,7 +365,7 @@ fn secrets_stand_in_files_of_their_own() {
         (
             "password_file = 'credential:other'",
             "password_file: cannot read credentials/other: No such file or directory (os error 2); \
-             LoadCredential=other:FILE in the unit gives the service this credential",
+             it belongs into /etc/sluice/credentials/other, from where the unit hands it over",
         ),
     ];
     for (written, expected) in cases {
@@ -393,8 +393,8 @@ fn secrets_stand_in_files_of_their_own() {
         .to_string();
     assert!(
         told.ends_with(
-            "credential x comes from systemd, and this process has none; give it with LoadCredential=x:FILE in the unit, \
-             or name a file here"
+            "credential x comes from systemd, and this process has none; the unit hands over what lies in \
+             /etc/sluice/credentials, or name a file here"
         ),
         "{told}"
     );

@@ -91,6 +91,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
         &[
             "smsc::driver::*",
             "smsc::lane",
+            "smsc::probe",
             "smsc::status",
             "smsc::thread",
             "smsc::transport::*",
@@ -176,6 +177,8 @@ pub const FILES: &[&str] = &[
     "sim::*",
     "demo::*",
     "main",
+    // The status socket is a file, with permissions.
+    "status::socket",
     // The pairing of two ends writes their certificates.
     "link::pki::*",
 ];

@@ -3,10 +3,9 @@
 use bytes::Bytes;
 use sluice::clock::WallTime;
 use sluice::lane::{Direction, Epoch, SLOTS, Side};
-use sluice::link::Action;
-use sluice::link::RingView;
 use sluice::link::frame::{Carried, Frame};
-use sluice::message::Outcome;
+use sluice::link::{Action, RingView};
+use sluice::message::{Outcome, SmscId};
 use sluice::ring::Marks;
 use sluice::ring::page::{Broken, Found, Slot, State};
 use sluice::ring::recovery::{Evidence, recover};
@@ -111,6 +110,29 @@ fn a_message_without_any_copy_is_named_lost_and_holds_up_nobody() {
         assert_eq!(marks_of(&mirror).processed, up_to(5));
         assert_eq!(pair.outcomes, [(EDGE, 0, at(2), Outcome::Lost)]);
     }
+}
+
+#[test]
+fn a_message_that_was_stored_after_all_is_handed_on_though_it_was_declared_lost() {
+    let mut pair = open_pair(10);
+    for line in &mut pair.lines {
+        line.cut = true;
+    }
+    pair.offer(MO, parcel(1));
+    pair.disk = ms(50);
+    let lost = Frame::Lost {
+        index: 0,
+        sequence: at(1),
+    };
+    inject(&mut pair, CENTRAL, &[lost]);
+    pair.settle();
+    // Another connection had given the message itself to the store.
+    let mirror = pair.rings[CENTRAL][MO].clone();
+    mirror.store(at(1), parcel(1)).unwrap();
+    pair.run(ms(200));
+    assert_eq!(pair.handed_on[CENTRAL][MO], 1);
+    let outcome = mirror.outcome(at(1));
+    assert_eq!(outcome, Some(Outcome::Accepted(SmscId::NONE)));
 }
 
 #[test]

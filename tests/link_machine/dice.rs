@@ -92,6 +92,7 @@ pub(super) fn invented(rings: &[BareRing], dice: &mut Dice<'_>) -> Frame {
             sent: dice.mark(near),
             confirmed: dice.mark(near),
             processed: dice.mark(marks.processed.up_to()),
+            imprint: u32::from(dice.octet()),
         })),
         4..=6 => {
             let messages = (0..=dice.below(3)).map(|_| carried(dice)).collect();

@@ -137,6 +137,7 @@ fn a_far_end_that_lies_is_cut_off_with_the_reason_named_at_both_ends() {
             sent: up_to(3),
             confirmed: up_to(3),
             processed: up_to(0),
+            imprint: 0,
         }))
     };
     is_cut_off(CENTRAL, showing("other", 3), "and is now called oslo/other");
@@ -223,4 +224,47 @@ fn an_array_of_the_other_side_does_not_open() {
         Some((0, ShutReason::SameSide, false))
     ));
     let _: &Config = &config(Role::Edge);
+}
+
+#[test]
+fn a_far_end_that_acknowledges_nothing_is_given_up_and_costs_little() {
+    let mut pair = open_pair(10);
+    for number in 100_000..500_000 {
+        let packet = packet::encode_frames(number, &[Frame::Ping]);
+        pair.now = pair.now + ms(40);
+        pair.peers[CENTRAL].handle_packet(pair.now, packet.into());
+        pair.peers[CENTRAL].handle_timeout(pair.now);
+        while pair.peers[CENTRAL]
+            .poll_transmit(pair.now, usize::MAX)
+            .is_some()
+        {}
+        if !pair.peers[CENTRAL].is_open() {
+            break;
+        }
+    }
+    while let Some(action) = pair.peers[CENTRAL].poll_action() {
+        pair.actions[CENTRAL].push(action);
+    }
+    let (reason, _) = closed(&pair, CENTRAL).expect("it was given up");
+    assert!(
+        reason.to_string().contains("acknowledges nothing"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn asks_without_end_are_not_remembered_without_end() {
+    let mut pair = open_pair(10);
+    for number in 0..200 {
+        let frames: Vec<Frame> = (1..=200)
+            .map(|step| Frame::Ask {
+                index: 0,
+                sequence: at(number * 200 + step),
+            })
+            .collect();
+        let packet = packet::encode_frames(100_000 + number, &frames);
+        pair.peers[CENTRAL].handle_packet(pair.now, packet.into());
+    }
+    let size = format!("{:?}", pair.peers[CENTRAL]).len();
+    assert!(size < 200_000, "a machine of {size} octets of description");
 }

@@ -193,6 +193,30 @@ fn an_origin_older_than_what_was_sent_from_it_is_fenced() {
 }
 
 #[test]
+fn an_older_origin_that_took_other_messages_since_is_fenced() {
+    // Messages 1 to 4 crossed; then the edge's disk was put back, and its SMSC brought six others.
+    let edge = mo(Side::Origin, 1000);
+    for number in 101..=106 {
+        assert!(edge.append(parcel(number)));
+    }
+    let central = mo(Side::Mirror, 1000);
+    for number in 1..=4 {
+        central.store(at(number), parcel(number)).unwrap();
+        central.process(at(number)).unwrap();
+    }
+    let mut pair = rings_with(edge.clone(), central);
+    pair.run(ms(500));
+    let (_, reason, by_far_end) = shut(&pair, EDGE).expect("it is shut");
+    assert_eq!(reason, ShutReason::Fenced(Fence::FarEndAhead));
+    assert!(!by_far_end);
+    let marks = marks_of(&edge);
+    assert_eq!(
+        (marks.confirmed.up_to(), marks.processed.up_to()),
+        (at(0), at(0))
+    );
+}
+
+#[test]
 fn a_mirror_older_than_what_it_confirmed_is_fenced() {
     let origin = mo(Side::Origin, 7);
     for number in 1..=5 {

@@ -59,6 +59,10 @@ pub struct End {
     pub rings: Vec<Ring>,
     file: Option<RingFile>,
     pub seen: Seen,
+    /// A copy of what is on the disks.
+    backup: Option<[Vec<u8>; 2]>,
+    /// The copy was put back: its rings may be older than what was promised from them.
+    pub restored: bool,
     /// How often the power went: what a mirror handed on before may be handed on again after.
     pub power_cuts: u32,
 }
@@ -71,6 +75,8 @@ impl End {
             rings: Vec::new(),
             file: None,
             seen: vec![Marks::default(); 2 * lanes],
+            backup: None,
+            restored: false,
             power_cuts: 0,
         };
         end.open().unwrap();
@@ -92,7 +98,9 @@ impl End {
         self.rings = opened.file.rings();
         self.file = Some(opened.file);
         for ring in &self.rings {
-            if let Some(fence) = ring.fence() {
+            if let Some(fence) = ring.fence()
+                && !self.restored
+            {
                 return Err(format!("{} came up fenced: {fence}", ring.name()));
             }
         }
@@ -121,6 +129,31 @@ impl End {
             *seen = Marks::default();
             seen.retrieved = retrieved;
         }
+    }
+
+    /// Somebody copies the disks.
+    pub fn back_up(&mut self) {
+        self.backup = Some([self.disk.contents(), self.live.contents()]);
+    }
+
+    pub fn has_backup(&self) -> bool {
+        self.backup.is_some()
+    }
+
+    /// While the process is down, the copy is put back, with or without the live records, which may also have stayed.
+    pub fn restore(&mut self, chance: &mut Chance) {
+        let Some([disk, live]) = self.backup.clone() else {
+            return;
+        };
+        self.disk = SimulatedDisk::holding(disk);
+        match chance.below(3) {
+            0 => self.live = SimulatedDisk::holding(live),
+            1 => self.live = SimulatedDisk::holding(vec![0; live.len()]),
+            _ => {}
+        }
+        self.restored = true;
+        self.power_cuts += 1;
+        self.seen = vec![Marks::default(); self.seen.len()];
     }
 
     /// Overwrites the slot of a message while the process is down.

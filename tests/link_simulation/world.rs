@@ -54,6 +54,8 @@ struct Way {
     /// Damaged by us: these may be lost, if they are named.
     damaged: BTreeSet<Sequence>,
     lost: BTreeSet<Sequence>,
+    /// Accepted before the origin's disk was put back: of these nobody may know any more.
+    forgotten: u64,
     next_offer: Moment,
     next_hand_on: Moment,
 }
@@ -79,6 +81,8 @@ pub struct World {
     trouble_at: Moment,
     flush_at: Moment,
     damages: bool,
+    /// Copies of disks are made and put back.
+    restores: bool,
     pace_us: u64,
     steps: u64,
     pub story: Option<Vec<String>>,
@@ -128,6 +132,7 @@ impl World {
             trouble_at: start + Duration::from_millis(200 + chance.below(3000)),
             flush_at: start,
             damages: chance.percent(15),
+            restores: chance.percent(10),
             pace_us: *chance.one_of(&[200, 2_000, 20_000, 100_000]),
             steps: 0,
             story: story.then(Vec::new),
@@ -187,6 +192,9 @@ impl World {
             times.push(self.trouble_at);
         }
         for (ring, way) in self.ways.iter().enumerate() {
+            if self.is_fenced(ring) {
+                continue;
+            }
             let origin = &self.ends[Self::origin(ring)];
             if origin.is_up() && way.accepted < way.total {
                 times.push(way.next_offer);

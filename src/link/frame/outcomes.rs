@@ -178,5 +178,8 @@ pub(super) fn decode(reader: &mut Reader) -> Result<Frame, Malformed> {
         };
         told.push((within(reader, 1)?, outcome));
     }
+    if told.is_empty() {
+        return Err(reader.complain(0, "outcomes", "tell of no message"));
+    }
     Ok(Frame::Outcomes { index, told })
 }

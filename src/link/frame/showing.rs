@@ -27,6 +27,8 @@ pub struct Showing {
     pub confirmed: Mark,
     /// What was passed on, as the sender knows it.
     pub processed: Mark,
+    /// The imprint of the highest message that is held; zero if there is none, or it cannot be told any more.
+    pub imprint: u32,
 }
 
 pub(super) fn encode(out: &mut Vec<u8>, showing: &Showing) {
@@ -44,6 +46,7 @@ pub(super) fn encode(out: &mut Vec<u8>, showing: &Showing) {
     ] {
         put_mark(out, mark);
     }
+    out.extend_from_slice(&showing.imprint.to_le_bytes());
 }
 
 pub(super) fn decode(reader: &mut Reader) -> Result<Showing, Malformed> {
@@ -74,6 +77,7 @@ pub(super) fn decode(reader: &mut Reader) -> Result<Showing, Malformed> {
         sent: mark(reader, "sent")?,
         confirmed: mark(reader, "confirmed")?,
         processed: mark(reader, "processed")?,
+        imprint: reader.u32_le("imprint")?,
     };
     let in_order = showing.processed.up_to() <= showing.confirmed.up_to()
         && showing.confirmed.up_to() <= showing.sent.up_to()

@@ -134,10 +134,14 @@ impl Origin {
         far: &Showing,
         actions: &mut Actions,
     ) -> Result<Option<Fence>, Reason> {
-        let (marks, damaged): (_, Vec<Sequence>) = at
-            .ring
-            .look(|array| (*array.marks(), array.damaged().collect()));
-        if far.retrieved.highest() > marks.retrieved.highest() {
+        let highest = far.retrieved.highest();
+        let (marks, damaged, imprint): (_, Vec<Sequence>, _) = at.ring.look(|array| {
+            let damaged = array.damaged().collect();
+            (*array.marks(), damaged, array.imprint(highest))
+        });
+        // An older file that has taken new messages since may have come as far as the mirror, with other messages.
+        let differs = far.imprint != 0 && imprint.is_some_and(|ours| ours != far.imprint);
+        if highest > marks.retrieved.highest() || differs {
             return Ok(Some(Fence::FarEndAhead));
         }
         self.far_retrieved = far.retrieved;

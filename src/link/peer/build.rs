@@ -15,8 +15,8 @@ use crate::link::sent::{Cargo, Fact};
 use crate::link::timer::Timer;
 use crate::link::view::RingView;
 
-/// Octets that a ring frame takes at most: kind, index, lane, epoch, four marks.
-const SHOWING_COST: usize = 1 + 2 + 1 + 64 + 8 + 4 * (10 + 1 + 32);
+/// Octets that a ring frame takes at most: kind, index, lane, epoch, four marks, imprint.
+const SHOWING_COST: usize = 1 + 2 + 1 + 64 + 8 + 4 * (10 + 1 + 32) + 4;
 /// Octets that a refusal of a ring takes at most.
 const REFUSAL_COST: usize = 1 + 2 + 1 + 1 + 200;
 

@@ -43,6 +43,10 @@ impl<R: RingView> Peer<R> {
         if let Err(reason) = done {
             self.close(now, reason);
         }
+        if self.state == State::Open && self.sent.is_ignored() {
+            let words = "the far end speaks and acknowledges nothing of what is sent to it";
+            self.close(now, Reason::Silence(words.into()));
+        }
         self.schedule(now);
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluice::lane::Sequence;
-use sluice::link::{Action, Peer, Reason, Role};
+use sluice::link::{Action, Peer, Reason, Role, is_lost_placeholder};
 use sluice::ring::{Ring, StoreError, Taken};
 
 use super::{Connection, Found, Work, World, end_name};
@@ -102,16 +102,24 @@ impl World {
                 }
                 Action::RingOpen { .. } => {}
                 Action::RingShut { ring, shut } => {
-                    return Err(format!(
-                        "ring {ring} was shut at {}: {shut:?}",
-                        end_name(end)
-                    ));
+                    self.tell(|| format!("way {ring} is shut at {}: {shut:?}", end_name(end)));
+                    if !self.was_restored() {
+                        return Err(format!(
+                            "ring {ring} was shut at {}: {shut:?}",
+                            end_name(end)
+                        ));
+                    }
                 }
                 Action::Fence { ring, fence } => {
-                    return Err(format!(
-                        "ring {ring} was fenced at {}: {fence}",
-                        end_name(end)
-                    ));
+                    if !self.ends[end].restored {
+                        return Err(format!(
+                            "ring {ring} was fenced at {}: {fence}",
+                            end_name(end)
+                        ));
+                    }
+                    if at_once(self.ends[end].rings[ring].shut(fence)).is_err() {
+                        self.power_fails(end);
+                    }
                 }
                 Action::Adopt { .. } => return Err("an epoch was to be adopted".into()),
                 Action::Store { ring, parcels } => {
@@ -154,6 +162,14 @@ impl World {
                     if !self.ways[ring].damaged.contains(&sequence) {
                         return Err(format!(
                             "message {sequence} of way {ring} was declared lost and is not"
+                        ));
+                    }
+                    let there = self.ends[1 - Self::origin(ring)].rings.get(ring);
+                    let copy =
+                        there.and_then(|mirror| mirror.look(|array| array.get(sequence).cloned()));
+                    if copy.is_some_and(|copy| !is_lost_placeholder(&copy)) {
+                        return Err(format!(
+                            "message {sequence} of way {ring} was declared lost, and its mirror has it"
                         ));
                     }
                     self.ways[ring].lost.insert(sequence);
@@ -221,6 +237,7 @@ impl World {
                             self.changed(end, ring);
                         }
                         Err(StoreError::Failed(_)) => self.power_fails(end),
+                        Err(_) if self.is_fenced(ring) => {}
                         Err(why) => return Err(format!("a store failed: {why}")),
                     }
                     // The list of works may have changed.

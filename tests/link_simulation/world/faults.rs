@@ -38,6 +38,7 @@ impl World {
                 self.ends[end].power_will_fail(after);
             }
             7 if self.damages && self.ends[end].is_up() => self.damage(end),
+            7 | 8 if self.restores && self.ends[end].is_up() => self.copy_or_restore(end),
             _ => {
                 // Dials beside the connection that there is.
                 self.tell(|| "the edge dials beside".into());
@@ -65,6 +66,27 @@ impl World {
         self.ends[end].kill();
         self.ends[end].damage(ring, sequence);
         self.goes_down(end);
+    }
+
+    /// A copy of an end's disks is made, or the one that there is is put back.
+    fn copy_or_restore(&mut self, end: usize) {
+        if !self.ends[end].has_backup() {
+            self.tell(|| format!("the disks of {} are copied", end_name(end)));
+            self.ends[end].back_up();
+            return;
+        }
+        if self.ends[end].restored {
+            return;
+        }
+        self.ends[end].kill();
+        self.goes_down(end);
+        self.ends[end].restore(&mut self.chance);
+        self.tell(|| format!("{} gets an old copy of its disks", end_name(end)));
+        for (ring, way) in self.ways.iter_mut().enumerate() {
+            if Self::origin(ring) == end {
+                way.forgotten = way.accepted;
+            }
+        }
     }
 
     fn goes_down(&mut self, end: usize) {

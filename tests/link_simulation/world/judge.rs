@@ -3,21 +3,43 @@
 use sluice::lane::{SLOTS, Sequence, Side};
 use sluice::link::is_lost_placeholder;
 use sluice::message::Outcome;
-use sluice::ring::Array;
+use sluice::ring::{Array, Ring};
 
 use super::{Found, World};
 use crate::end::End;
 
 impl World {
     pub(super) fn is_done(&self) -> bool {
+        let is_done = |(ring, way): (usize, &super::Way)| {
+            if self.is_fenced(ring) {
+                return true;
+            }
+            let [edge, central] = [0, 1].map(|end: usize| &self.ends[end].rings[ring]);
+            let processed = |ring: &Ring| ring.look(|array| array.marks().processed);
+            way.accepted == way.total
+                && edge.look(Array::is_idle)
+                && central.look(Array::is_idle)
+                // Until they have met, an old copy may be idle too.
+                && (!self.was_restored() || processed(edge) == processed(central))
+        };
         self.ends.iter().all(End::is_up)
             && self.heal_at.is_none()
-            && self.ways.iter().enumerate().all(|(ring, way)| {
-                way.accepted == way.total
-                    && [0, 1]
-                        .iter()
-                        .all(|&end| self.ends[end].rings[ring].look(Array::is_idle))
-            })
+            && self.ways.iter().enumerate().all(is_done)
+    }
+
+    /// Whether a ring of that way is shut at one end.
+    pub(super) fn is_fenced(&self, ring: usize) -> bool {
+        let fenced = |end: &End| {
+            end.rings
+                .get(ring)
+                .is_some_and(|ring| ring.fence().is_some())
+        };
+        self.was_restored() && self.ends.iter().any(fenced)
+    }
+
+    /// Whether an old copy of some disk was put back.
+    pub(super) fn was_restored(&self) -> bool {
+        self.ends.iter().any(|end| end.restored)
     }
 
     pub(super) fn why_not_done(&self) -> String {
@@ -79,8 +101,9 @@ impl World {
             };
         }
         // Sources number without a gap, and so do rings, as long as nothing is lost.
+        let forgotten = way.forgotten.saturating_sub(way.arrived);
         let gap = number - way.arrived.min(number);
-        let lost = way.lost.len() as u64;
+        let lost = way.lost.len() as u64 + forgotten;
         if number <= way.arrived || gap > 1 + lost {
             return Err(format!(
                 "message {number} of way {ring} ({sequence:?}) came to its goal after {}",
@@ -97,6 +120,10 @@ impl World {
             return Ok(());
         }
         for ring in 0..self.ways.len() {
+            // An old copy differs until the ends have met, and then it is shut.
+            if self.was_restored() && !self.is_done() || self.is_fenced(ring) {
+                continue;
+            }
             let origin = &self.ends[Self::origin(ring)].rings[ring];
             let mirror = &self.ends[1 - Self::origin(ring)].rings[ring];
             assert_eq!(origin.look(Array::side), Side::Origin);
@@ -139,13 +166,23 @@ impl World {
     pub(super) fn check_end(&self) -> Found {
         self.check_mirrors()?;
         for (ring, way) in self.ways.iter().enumerate() {
+            if self.is_fenced(ring) {
+                continue;
+            }
+            let missing = (way.forgotten + 1..=way.total)
+                .find(|number| way.damaged.is_empty() && !way.handed.contains_key(number));
+            if let Some(number) = missing {
+                return Err(format!(
+                    "message {number} of way {ring} was taken after the old copy and never came to its goal"
+                ));
+            }
             let lost = way
                 .lost
                 .iter()
                 .filter(|it| way.kept.get(it) == Some(&Outcome::Lost))
                 .count();
             let handed = way.handed.len();
-            if (handed + lost) as u64 != way.total {
+            if (handed + lost) as u64 != way.total && way.forgotten == 0 {
                 return Err(format!(
                     "way {ring}: {handed} of {} came to their goal, {lost} are lost",
                     way.total
@@ -153,7 +190,8 @@ impl World {
             }
             let origin = self.ends[Self::origin(ring)].rings[ring].look(|array| *array.marks());
             let mirror = self.ends[1 - Self::origin(ring)].rings[ring].look(|array| *array.marks());
-            if origin.processed != mirror.processed || way.kept.len() as u64 != way.total {
+            let kept = way.kept.len() as u64 == way.total || way.forgotten > 0;
+            if origin.processed != mirror.processed || !kept {
                 return Err(format!(
                     "way {ring} ends differently: {origin:?} and {mirror:?}, {} outcomes",
                     way.kept.len()

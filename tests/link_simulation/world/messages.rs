@@ -10,7 +10,7 @@ use sluice::message::{
     Body, Coding, DeliveryKey, Item, Outcome, PhoneNumber, Refusal, ShortCode, ShortMessage,
     SmscId, UserDataHeader,
 };
-use sluice::ring::{Array, Parcel, StoreError};
+use sluice::ring::{Array, Misstep, Parcel, StoreError};
 
 use super::{Found, World};
 use crate::end::at_once;
@@ -65,6 +65,9 @@ impl World {
         if !self.ends[end].is_up() || way.accepted >= way.total || way.next_offer > self.now {
             return;
         }
+        if self.ends[end].rings[ring].fence().is_some() {
+            return;
+        }
         let pause = self.pace_us / 2 + self.chance.below(self.pace_us);
         let number = self.ways[ring].accepted + 1;
         let octets = self.chance.below(130) as usize;
@@ -95,6 +98,9 @@ impl World {
             return Ok(());
         }
         let mirror = self.ends[end].rings[ring].clone();
+        if mirror.fence().is_some() {
+            return Ok(());
+        }
         let Some(sequence) = mirror.look(Array::next_to_process) else {
             return Ok(());
         };
@@ -115,9 +121,12 @@ impl World {
             _ => Outcome::Accepted(SmscId::NONE),
         };
         self.ways[ring].decided.insert(sequence, outcome.clone());
-        let done = mirror.process_with(sequence, outcome);
-        done.map_err(|why| format!("processing failed: {why}"))?;
-        self.changed(end, ring);
+        match mirror.process_with(sequence, outcome) {
+            Ok(_) => self.changed(end, ring),
+            // The disk is gone; the goal has it, and will be asked again.
+            Err(Misstep::Stopped) => self.power_fails(end),
+            Err(why) => return Err(format!("processing failed: {why}")),
+        }
         Ok(())
     }
 }

@@ -1,0 +1,89 @@
+//! Searches. Each goes along one index, looks at a bounded number of names, and says where to go on (P13).
+
+use super::Caller;
+use super::draft::{Answer, Draft};
+use super::reach::reachable;
+use crate::im::limits::MAX_PAGE;
+use crate::im::names::GroupName;
+use crate::im::primitive::{
+    GroupFound, GroupQuery, GroupsFound, SearchGroup, SearchUsers, UsersFound,
+};
+use crate::im::record::GroupRecord;
+use crate::im::shelf::Shelved;
+
+pub(super) fn groups(draft: &Draft<'_>, caller: &Caller, search: SearchGroup) -> Answer {
+    let after = search.after.as_ref();
+    let shelf = draft.shelf;
+    let names = match &search.by {
+        GroupQuery::Topic(topic) => shelf.groups_about(topic, after, MAX_PAGE)?,
+        GroupQuery::Name(prefix) => shelf.groups_called(prefix, after, MAX_PAGE)?,
+        GroupQuery::Owner(user) => shelf.groups_owned(user, after, MAX_PAGE)?,
+        GroupQuery::Member(user) => {
+            let record = reachable(draft, &caller.user, user)?;
+            let allows = record.is_some_and(|record| record.settings.groups_searchable);
+            if *user == caller.user || allows {
+                shelf.groups_of(user, after, MAX_PAGE)?
+            } else {
+                Vec::new()
+            }
+        }
+    };
+    let is_full = names.len() == MAX_PAGE;
+    let last = names.last().cloned().filter(|_| is_full);
+    let of_member = match search.by {
+        GroupQuery::Member(user) if user != caller.user => Some(user),
+        _ => None,
+    };
+    let mut found = Vec::new();
+    for group in names {
+        let Some(record) = shelf.group(&group)? else {
+            continue;
+        };
+        let members = shelf.members(&group)?;
+        let is_own = members.get(&caller.user).is_some();
+        let is_hidden = of_member
+            .as_ref()
+            .and_then(|user| members.get(user))
+            .is_some_and(|member| member.anonymous);
+        if is_found(&record, is_own) && !is_hidden {
+            found.push(found_group(group, &record, members.len())?);
+        }
+    }
+    Ok(GroupsFound {
+        groups: found,
+        after: last,
+    }
+    .into())
+}
+
+/// One's own groups are always found; others if they want to be.
+fn is_found(record: &GroupRecord, is_own: bool) -> bool {
+    is_own || (!record.is_private() && record.properties.searchable)
+}
+
+fn found_group(group: GroupName, record: &GroupRecord, members: usize) -> Shelved<GroupFound> {
+    Ok(GroupFound {
+        group,
+        topic: record.properties.topic.clone(),
+        members: u32::try_from(members).unwrap_or(u32::MAX),
+        open: !record.is_private() && members < record.properties.most_members as usize,
+    })
+}
+
+pub(super) fn users(draft: &Draft<'_>, caller: &Caller, search: SearchUsers) -> Answer {
+    let names = draft
+        .shelf
+        .users_called(&search.name, search.after.as_ref(), MAX_PAGE)?;
+    let is_full = names.len() == MAX_PAGE;
+    let last = names.last().cloned().filter(|_| is_full);
+    let mut users = Vec::new();
+    for user in names {
+        let record = reachable(draft, &caller.user, &user)?;
+        // A phone's number is found by who knows it already.
+        let wants = record.is_some_and(|record| record.settings.searchable);
+        if wants && !super::reach::is_phone(&user) {
+            users.push(user);
+        }
+    }
+    Ok(UsersFound { users, after: last }.into())
+}

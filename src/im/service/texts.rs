@@ -1,0 +1,252 @@
+//! Texts to phones: how a message looks as SMS, from which number it comes, and what becomes of it.
+
+use super::draft::Draft;
+use super::replies::{ReplyAddress, reply_address};
+use super::{Caller, Service};
+use crate::clock::WallTime;
+use crate::im::change::Change;
+use crate::im::effects::{Effects, Now};
+use crate::im::log::{Entry, Logged};
+use crate::im::names::{MessageId, Position, TextId};
+use crate::im::phone::{TextFate, TextToPhone};
+use crate::im::primitive::{Delivered, MemberAddress, Recipient, Sender};
+use crate::im::record::{PhoneRecord, TextMessage, TextRecord};
+use crate::im::shelf::{Shelf, Shelved};
+use crate::message::{Party, PhoneNumber, UserName};
+use crate::private::Private;
+use crate::text::{Cost, Width, lookalike};
+
+/// A message on its way to one or many.
+#[derive(Clone, Copy)]
+pub(super) struct Carried<'a> {
+    pub(super) sender: &'a UserName,
+    pub(super) message: MessageId,
+    pub(super) from: &'a Sender,
+    pub(super) text: &'a str,
+    pub(super) report: bool,
+    pub(super) valid_until: Option<WallTime>,
+}
+
+impl Service {
+    /// One message to one phone.
+    pub(super) fn text(
+        &mut self,
+        draft: &mut Draft<'_>,
+        number: &PhoneNumber,
+        phone: &PhoneRecord,
+        carried: &Carried<'_>,
+        address: Recipient,
+        log: Option<(UserName, Position)>,
+    ) -> Shelved<()> {
+        let Some(config) = &self.config.phones else {
+            return Ok(());
+        };
+        let partner = partner_of(carried.from);
+        let ReplyAddress { sender, is_known } = match &partner {
+            Some(partner) => reply_address(draft, config, number, partner)?,
+            None => ReplyAddress {
+                sender: config.number.clone(),
+                is_known: false,
+            },
+        };
+        if partner.is_some() && phone.last_partner != partner {
+            let record = PhoneRecord {
+                last_partner: partner,
+                ..phone.clone()
+            };
+            draft
+                .changes
+                .push(Change::Phone(number.clone(), Some(record)));
+        }
+        let text = compose(
+            &shown(carried.from),
+            carried.text,
+            is_known,
+            config.lookalikes,
+        );
+        let id = TextId::new(draft.now.wall, self.chance.octets());
+        let record = TextRecord {
+            phone: number.clone(),
+            message: Some(TextMessage {
+                sender: carried.sender.clone(),
+                message: carried.message,
+                recipient: address,
+                report: carried.report,
+                log,
+            }),
+            at: draft.now.wall,
+        };
+        draft.changes.push(Change::Text(id, Some(record)));
+        draft.to_phones.push(TextToPhone {
+            id,
+            sender: Party::ShortCode(sender),
+            recipient: number.clone(),
+            text: Private::new(text),
+            report: carried.report,
+            valid_until: carried.valid_until,
+        });
+        Ok(())
+    }
+
+    /// Something that the service itself says to a phone.
+    pub(super) fn say(&mut self, draft: &mut Draft<'_>, number: &PhoneNumber, text: String) {
+        let Some(config) = &self.config.phones else {
+            return;
+        };
+        let id = TextId::new(draft.now.wall, self.chance.octets());
+        draft.to_phones.push(TextToPhone {
+            id,
+            sender: Party::ShortCode(config.number.clone()),
+            recipient: number.clone(),
+            text: Private::new(text),
+            report: false,
+            valid_until: None,
+        });
+    }
+
+    /// The carrier's word on a text: its sender gets a report, if it wants one (G18).
+    pub fn fate(&mut self, now: Now, shelf: &dyn Shelf, fate: TextFate) -> Shelved<Effects> {
+        let config = std::sync::Arc::clone(&self.config);
+        let mut draft = Draft::new(shelf, &config, now);
+        let Some(record) = shelf.text(&fate.id)? else {
+            return Ok(Effects::default());
+        };
+        draft.changes.push(Change::Text(fate.id, None));
+        if let Some(text) = record.message {
+            report(&mut draft, text, fate)?;
+        }
+        Ok(self.release(draft, Effects::default()))
+    }
+}
+
+/// The report for the sender of a message that went out as a text.
+fn report(draft: &mut Draft<'_>, text: TextMessage, fate: TextFate) -> Shelved<()> {
+    if !text.report {
+        return Ok(());
+    }
+    if let Some((user, position)) = text.log {
+        // It lies in a log, too: who was first, phone or point, reports; and what a phone did not get still waits.
+        let is_due = draft.shelf.due_at(&user, position)?.is_some();
+        if !is_due || fate.fate != crate::im::primitive::Fate::Delivered {
+            return Ok(());
+        }
+        draft.changes.push(Change::Settled(user, position));
+    }
+    let delivered = Delivered {
+        message: text.message,
+        recipient: text.recipient,
+        fate: fate.fate,
+        reason: fate.reason,
+    };
+    let entry = Entry::new(draft.now.wall, Logged::Delivered(delivered));
+    draft.append(&text.sender, &entry, None)?;
+    Ok(())
+}
+
+/// To whom an answer goes.
+fn partner_of(from: &Sender) -> Option<Recipient> {
+    Some(match from {
+        Sender::User(user) => Recipient::User(user.clone()),
+        Sender::Phone(phone) => Recipient::Phone(phone.clone()),
+        Sender::Group(MemberAddress { group, .. }) => Recipient::Group(group.clone()),
+        Sender::Member(member) => Recipient::Member(member.clone()),
+        Sender::Service => return None,
+    })
+}
+
+/// How a sender is shown before its text.
+fn shown(from: &Sender) -> String {
+    match from {
+        Sender::User(user) => user.as_str().into(),
+        Sender::Phone(phone) => format!("+{}", phone.digits()),
+        Sender::Group(MemberAddress { group, name }) => format!("{name}@{group}"),
+        Sender::Member(MemberAddress { group, name }) => format!("{name} ({group})"),
+        Sender::Service => String::new(),
+    }
+}
+
+/// How a partner is shown to the phone that writes to it.
+pub(super) fn shown_partner(partner: &Recipient) -> String {
+    match partner {
+        Recipient::User(user) => user.as_str().into(),
+        Recipient::Phone(phone) => format!("+{}", phone.digits()),
+        Recipient::List(list) => list.as_str().into(),
+        Recipient::Group(group) => group.as_str().into(),
+        Recipient::Member(MemberAddress { group, name }) => format!("{name} ({group})"),
+    }
+}
+
+/// The text of one SMS, if there is a way: with the name, with letters that look alike, without a name that the phone
+/// knows by the number it comes from. Else as it is, in several.
+fn compose(name: &str, text: &str, is_known: bool, lookalikes: bool) -> String {
+    let whole = if name.is_empty() {
+        text.to_owned()
+    } else {
+        format!("{name}: {text}")
+    };
+    let fits = |text: &str| Cost::of(text, Width::Narrow).parts == 1;
+    if fits(&whole) {
+        return whole;
+    }
+    let alike = |text: &str| {
+        let replaced = lookalikes.then(|| lookalike::replace(text)).flatten()?;
+        fits(&replaced.text).then_some(replaced.text)
+    };
+    if let Some(replaced) = alike(&whole) {
+        return replaced;
+    }
+    if is_known {
+        if fits(text) {
+            return text.to_owned();
+        }
+        if let Some(replaced) = alike(text) {
+            return replaced;
+        }
+    }
+    // Several it is; then at least not more than it needs.
+    match lookalikes.then(|| lookalike::replace(&whole)).flatten() {
+        Some(replaced)
+            if Cost::of(&replaced.text, Width::Narrow).parts
+                < Cost::of(&whole, Width::Narrow).parts =>
+        {
+            replaced.text
+        }
+        _ => whole,
+    }
+}
+
+/// A phone as somebody who asks.
+pub(super) fn phone_caller(phone: &PhoneRecord) -> Caller {
+    Caller {
+        user: phone.user.clone(),
+        session: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_one_sms_where_there_is_a_way() {
+        assert_eq!(compose("bob", "Lunch?", false, true), "bob: Lunch?");
+        let long = "x".repeat(158);
+        assert_eq!(compose("bob", &long, true, true), long);
+        assert_eq!(compose("bob", &long, false, true), format!("bob: {long}"));
+        // A typographic apostrophe would make it UCS-2, and three SMS.
+        let fancy = format!("It’s {}", "y".repeat(140));
+        assert_eq!(
+            compose("bob", &fancy, false, true),
+            format!("bob: It's {}", "y".repeat(140))
+        );
+        assert_eq!(
+            compose("bob", &fancy, false, false),
+            format!("bob: {fancy}")
+        );
+        let longer = format!("It’s {}", "y".repeat(200));
+        assert_eq!(
+            Cost::of(&compose("bob", &longer, false, true), Width::Narrow).parts,
+            2
+        );
+    }
+}
