@@ -20,6 +20,7 @@ mod guarded;
 mod health;
 mod keeper;
 pub mod memory;
+pub mod post;
 
 use std::path::Path;
 use std::sync::Arc;
