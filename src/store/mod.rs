@@ -22,6 +22,7 @@ pub mod im;
 mod keeper;
 pub mod memory;
 mod overlay;
+pub mod post;
 
 use std::path::Path;
 use std::sync::Arc;
