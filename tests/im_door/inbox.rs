@@ -82,9 +82,9 @@ async fn story(seed: u64) {
     let mut chance = Chance::new(seed);
     let mut town = Town::of(Store::new(Memory::default()), &PEOPLE, anywhere()).await;
     let mut points = Vec::new();
-    for user in 0..PEOPLE.len() {
+    for (user, name) in PEOPLE.iter().enumerate() {
         for _ in 0..2 {
-            let (line, session) = town.sign_in(PEOPLE[user]).await;
+            let (line, session) = town.sign_in(name).await;
             points.push(Point {
                 user,
                 session,
@@ -120,11 +120,7 @@ async fn story(seed: u64) {
                 said.entry(to).or_default().push(text);
             }
             6 => points[which].line = None,
-            7 => {
-                if points[which].line.is_none() {
-                    points[which].come_back(&town).await;
-                }
-            }
+            7 if points[which].line.is_none() => points[which].come_back(&town).await,
             8 => {
                 let point = &mut points[which];
                 if let Some(line) = &mut point.line {
