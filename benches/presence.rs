@@ -49,7 +49,7 @@ struct Bench {
 impl Bench {
     fn new(config: Config) -> Self {
         let mut bench = Self {
-            service: Service::new(config, Registry::base(), &Self::at(0)),
+            service: Service::new(config, Registry::base()),
             micros: 0,
         };
         bench.drop_changes();

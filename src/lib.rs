@@ -37,3 +37,4 @@ pub mod smsc;
 pub mod status;
 pub mod store;
 pub mod text;
+pub mod view;

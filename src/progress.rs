@@ -2,6 +2,7 @@
 //! gets done; so what is watched is progress, and nothing else. A machine without I/O: it is shown how far a thing has
 //! come, and says whether it is stuck.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -74,6 +75,45 @@ impl Watch {
     }
 }
 
+/// How far back a rate looks.
+const SPAN: Duration = Duration::from_secs(10);
+
+/// How often something happens, over the last ten seconds, by a counter that is noted now and then.
+#[derive(Clone, Debug, Default)]
+pub struct Rate {
+    /// At most one for each second of the span, and one before.
+    noted: VecDeque<(Moment, u64)>,
+}
+
+impl Rate {
+    /// The counter stands here.
+    pub fn note(&mut self, now: Moment, count: u64) {
+        if let Some(&(last, _)) = self.noted.back()
+            && now - last < Duration::from_secs(1)
+        {
+            return;
+        }
+        self.noted.push_back((now, count));
+        while self.noted.len() > 1 && now - self.noted[1].0 >= SPAN {
+            self.noted.pop_front();
+        }
+    }
+
+    /// How often a second.
+    pub fn per_second(&self, now: Moment) -> f64 {
+        let (Some(&(first, before)), Some(&(_, after))) = (self.noted.front(), self.noted.back())
+        else {
+            return 0.0;
+        };
+        let time = (now - first).as_secs_f64();
+        if time > 0.0 {
+            after.saturating_sub(before) as f64 / time
+        } else {
+            0.0
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +156,20 @@ mod tests {
         assert_eq!(watch.look(at(10_001), due(7)), Motion::Moving);
         assert_eq!(watch.look(at(10_060), due(7)), Motion::Moving);
         assert!(matches!(watch.look(at(10_061), due(7)), Motion::Stuck(_)));
+    }
+
+    #[test]
+    fn a_rate_is_of_the_last_ten_seconds() {
+        let mut rate = Rate::default();
+        assert_eq!(rate.per_second(at(0)), 0.0);
+        for second in 0..100 {
+            rate.note(at(second), second * 50);
+        }
+        assert!((rate.per_second(at(99)) - 50.0).abs() < 0.1);
+        // It fades when nothing more happens.
+        for second in 100..120 {
+            rate.note(at(second), 99 * 50);
+        }
+        assert_eq!(rate.per_second(at(119)), 0.0);
     }
 }

@@ -12,7 +12,8 @@ built=target/$([ "$profile" = dev ] && echo debug || echo "$profile")
 
 say() { printf '\n== %s\n' "$*"; }
 fail() { echo "package: $*" >&2; exit 1; }
-inside() { chroot "$folder" "$@"; }
+# With a /proc of its own, which nobody else sees.
+inside() { unshare --mount sh -c 'mount -t proc proc "$0/proc" && exec chroot "$0" "$@"' "$folder" "$@"; }
 
 [ "$(id -u)" = 0 ] || fail "only root can make a Debian folder and install in it"
 if [ ! -e "$folder/etc/debian_version" ]; then
@@ -54,14 +55,14 @@ say "a ring with messages"
 SLUICE_FILL="$(realpath "$folder")/var/lib/sluice/rings/edge.ring" \
     cargo test --locked -q --test configuration -- --ignored fills_the_ring_of_the_package_test
 inside chown sluice:sluice /var/lib/sluice/rings/edge.ring /var/lib/sluice/rings/edge.ring.live
-inside sluice ring check /var/lib/sluice/rings/edge.ring | tee "$folder/srv/before"
+inside sluice ring verify /var/lib/sluice/rings/edge.ring | tee "$folder/srv/before"
 grep -q ', 255 messages to be processed' "$folder/srv/before" || fail "the ring is not full"
 
 say "upgrade"
 echo '# changed by the operator' >>"$folder/etc/sluice/edge.toml"
 inside dpkg -i --force-confold /srv/new.deb
 grep -q 'changed by the operator' "$folder/etc/sluice/edge.toml" || fail "the configuration was overwritten"
-inside sluice ring check /var/lib/sluice/rings/edge.ring >"$folder/srv/after"
+inside sluice ring verify /var/lib/sluice/rings/edge.ring >"$folder/srv/after"
 diff "$folder/srv/before" "$folder/srv/after" || fail "the ring changed"
 
 say "remove and purge with a full ring"
@@ -72,7 +73,7 @@ inside dpkg --purge sluice
 
 say "install again, with the ring that stayed"
 inside dpkg -i /srv/new.deb
-inside sluice ring check /var/lib/sluice/rings/edge.ring >"$folder/srv/after"
+inside sluice ring verify /var/lib/sluice/rings/edge.ring >"$folder/srv/after"
 diff "$folder/srv/before" "$folder/srv/after" || fail "the ring changed"
 
 say "purge with an empty ring"

@@ -13,3 +13,5 @@ mod groups;
 mod kills;
 #[path = "store/rails.rs"]
 mod rails;
+#[path = "store/service.rs"]
+mod service;

@@ -36,6 +36,8 @@ pub struct CentralConfig {
     pub tracking: TrackingConfig,
     /// Long messages.
     pub parts: PartsConfig,
+    /// Where programs on this machine hand in texts.
+    pub desk: DeskConfig,
     /// The status socket.
     pub status: StatusConfig,
     /// Metrics over HTTP.
@@ -56,6 +58,29 @@ impl Default for RingsConfig {
     fn default() -> Self {
         Self {
             directory: PathBuf::from("/var/lib/sluice/rings"),
+        }
+    }
+}
+
+/// The `[desk]` section: where programs on this machine hand in texts and fetch what came. Every key may be left out.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeskConfig {
+    /// The socket. Default `/run/sluice/desk.sock`.
+    pub socket: PathBuf,
+    /// Who may use it, as `chmod` writes it. Default `0660`.
+    #[serde(deserialize_with = "crate::status::config::mode")]
+    pub mode: u32,
+    /// How many may be connected at once. Default 32.
+    pub connections: usize,
+}
+
+impl Default for DeskConfig {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::from(crate::status::config::RUN).join("desk.sock"),
+            mode: 0o660,
+            connections: 32,
         }
     }
 }
@@ -158,8 +183,9 @@ pub struct BacklogConfig {
     /// How long a text is worth sending that does not say so itself. Default 2days.
     #[serde(deserialize_with = "crate::smsc::duration::deserialize")]
     pub validity: Duration,
-    /// How long a lane must have been down for its waiting texts to go over another. Default 30s. What lies in its ring
-    /// stays there.
+    /// How long a lane with messages in its ring may stand still before others take its share; and how long it must have
+    /// been down for those to leave it whose order depends on it: sender and recipient with a message in its ring. That one
+    /// stays there, and may come later. Default 2min.
     #[serde(deserialize_with = "crate::smsc::duration::deserialize")]
     pub fail_over_after: Duration,
 }
@@ -169,7 +195,7 @@ impl Default for BacklogConfig {
         Self {
             limit: 10_000_000,
             validity: Duration::from_hours(48),
-            fail_over_after: Duration::from_secs(30),
+            fail_over_after: Duration::from_mins(2),
         }
     }
 }

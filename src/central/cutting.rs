@@ -8,10 +8,6 @@ use crate::message::{Item, Party, Priority, Refused, ReportWish, ShortMessage};
 use crate::ring::Parcel;
 use crate::text::{self, Reference};
 
-/// The most parts that a text may become: 2,448 characters of the GSM alphabet. More costs its sender more than anybody
-/// wants to pay for a text message, and would hold a sixteenth of a lane at once.
-pub const MOST_PARTS: usize = 16;
-
 /// How many pairs' last references are remembered. A pair that was forgotten begins anew, by its message's identity.
 const PAIRS: usize = 4096;
 
@@ -34,16 +30,20 @@ pub struct Letter {
     pub valid_until: Option<WallTime>,
 }
 
+/// The most parts that a text may become: 2,448 characters of the GSM alphabet. More costs its sender more than anybody
+/// wants to pay for a text message, and would hold a sixteenth of a lane at once.
+pub const MOST_PARTS: usize = 16;
+
 /// How many messages a text will be, or why it cannot be sent.
 pub fn parts(text: &str) -> Result<u64, Refused> {
-    let bodies = text::cut(text, Reference::Narrow(0))?;
-    if bodies.len() > MOST_PARTS {
+    let parts = text::Cost::of(text, text::Width::Narrow).parts;
+    if parts > MOST_PARTS {
         return Err(Refused::new(
             "text",
-            format!("needs {} parts; {MOST_PARTS} are allowed", bodies.len()),
+            format!("needs {parts} parts; {MOST_PARTS} are allowed"),
         ));
     }
-    Ok(bodies.len() as u64)
+    Ok(parts as u64)
 }
 
 /// Chooses references, so that no two long messages that are under way between the same two parties have the same.
@@ -54,17 +54,23 @@ pub struct Cutter {
 }
 
 impl Cutter {
-    /// The parcels of a letter, in their order, each with its mark. All parts carry the letter's wishes.
-    pub fn cut(&mut self, letter: &Letter, now: WallTime) -> Result<Vec<Parcel>, Refused> {
+    /// The parcels of a letter, in their order, each with its mark. All parts carry the letter's wishes. `reference` is
+    /// that of parts of it that lie in a ring already; if there are none, one is chosen.
+    pub fn cut(
+        &mut self,
+        letter: &Letter,
+        reference: Option<Reference>,
+        now: WallTime,
+    ) -> Result<Vec<Parcel>, Refused> {
         let text = letter.text.expose();
-        let total = parts(text)?;
-        let reference = if total > 1 {
-            self.reference(letter)
-        } else {
-            Reference::Narrow(0)
+        let reference = match reference {
+            Some(reference) => reference,
+            None if text::Cost::of(text, text::Width::Narrow).parts > 1 => self.reference(letter),
+            None => Reference::Narrow(0),
         };
         let bodies = text::cut(text, reference)?;
-        let total = u8::try_from(total).map_err(|_| Refused::new("text", "has too many parts"))?;
+        let total =
+            u8::try_from(bodies.len()).map_err(|_| Refused::new("text", "has too many parts"))?;
         (1..=total)
             .zip(bodies)
             .map(|(part, body)| {
@@ -134,7 +140,7 @@ mod tests {
     fn a_short_text_is_one_message_with_its_wishes() {
         let mut cutter = Cutter::default();
         let parcels = cutter
-            .cut(&letter(7, "hello"), WallTime::default())
+            .cut(&letter(7, "hello"), None, WallTime::default())
             .unwrap();
         let message = &messages(&parcels)[0];
         assert_eq!(parcels.len(), 1);
@@ -152,7 +158,9 @@ mod tests {
         let text = "a".repeat(400);
         let mut references = Vec::new();
         for id in [0x1FF, 0x200, 0x201] {
-            let parcels = cutter.cut(&letter(id, &text), WallTime::default()).unwrap();
+            let parcels = cutter
+                .cut(&letter(id, &text), None, WallTime::default())
+                .unwrap();
             let messages = messages(&parcels);
             assert_eq!(messages.len(), 3);
             let concat = messages[2].body.header().as_concat().unwrap();
@@ -179,7 +187,7 @@ mod tests {
             letter.recipient = PhoneNumber::new(&format!("+3584{number:07}"))
                 .unwrap()
                 .into();
-            cutter.cut(&letter, WallTime::default()).unwrap();
+            cutter.cut(&letter, None, WallTime::default()).unwrap();
         }
         assert_eq!(cutter.last.len(), PAIRS);
     }

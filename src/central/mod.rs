@@ -6,11 +6,35 @@
 //! put on a lane once; pairs keep their order; how a message ended is kept before its slot becomes free.
 //!
 //! Without I/O: [`router`] chooses lanes, [`waiting`] keeps the heads of the backlog, [`cutting`] makes short messages
-//! of texts and [`mark`]s them, [`reports`] finds the message of a report.
+//! of texts and [`mark`]s them, [`reports`] finds the message of a report. Around them are tasks:
+//!
+//! | object | how many | owner |
+//! |---|---|---|
+//! | ledger | one: all that central has promised, durably | [`ledger`] |
+//! | dispatch | one for as long as the ring file is open: puts what waits on lanes | [`run`] |
+//! | arrivals | one a mirror, for as long as the ring file is open | [`run`] |
+//! | links | one | [`crate::link::driver::CentralLinks`] |
+//! | desk | one: programs on this machine | [`desk`] |
 
+mod arrivals;
+mod caller;
 pub mod config;
 pub mod cutting;
+pub mod desk;
+mod dispatch;
+mod keeper;
+mod ledger;
 pub mod mark;
+mod plan;
 pub mod reports;
 pub mod router;
+mod run;
+mod subject;
+pub mod talk;
 pub mod waiting;
+
+pub use caller::{CallError, Caller};
+pub use dispatch::Outlook;
+pub use ledger::{Handed, Ledger, LedgerError, Standing};
+pub use run::{Central, CentralError};
+pub use subject::CentralSubject;

@@ -163,20 +163,12 @@ impl<T> Early<T> {
         self.take(oldest)
     }
 
-    /// A message was accepted under this name: the reports that waited for it, in the order in which they came.
-    pub fn claim(&mut self, lane: &Lane, id: &SmscId) -> Vec<T> {
-        let Some(key) = index_key(id) else {
-            return Vec::new();
-        };
-        let numbers = self
-            .by_key
-            .get(&(lane.clone(), key))
-            .cloned()
-            .unwrap_or_default();
-        numbers
-            .into_iter()
-            .filter_map(|number| self.take(number))
-            .collect()
+    /// A message was accepted under this name: the report that has waited for it longest. Some SMSCs give one name to
+    /// several messages of the same second; how many of the reports are about this one is for the caller to say.
+    pub fn claim(&mut self, lane: &Lane, id: &SmscId) -> Option<T> {
+        let key = index_key(id)?;
+        let number = *self.by_key.get(&(lane.clone(), key))?.first()?;
+        self.take(number)
     }
 
     /// The next report that has waited too long.
@@ -284,10 +276,11 @@ mod tests {
         assert_eq!(early.hold(now, &a, &id("0001234"), 2), None);
         assert_eq!(early.hold(now, &b, &id("1234"), 3), None);
         // Another lane's name is another name.
-        assert_eq!(early.claim(&a, &id("1234")), [1, 2]);
-        assert_eq!(early.claim(&a, &id("1234")), [0; 0]);
+        assert_eq!(early.claim(&a, &id("1234")), Some(1));
+        assert_eq!(early.claim(&a, &id("1234")), Some(2));
+        assert_eq!(early.claim(&a, &id("1234")), None);
         assert_eq!(early.len(), 1);
-        assert_eq!(early.claim(&b, &id("4d2")), [3]);
+        assert_eq!(early.claim(&b, &id("4d2")), Some(3));
         assert!(early.is_empty() && early.by_key.is_empty());
     }
 

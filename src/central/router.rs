@@ -177,9 +177,9 @@ impl Router {
         self.by_length = by_length;
     }
 
-    /// Changes a lane's weight.
-    pub fn weigh(&mut self, lane: LaneId, weight: u32) {
-        self.lanes[lane.0].spec.weight = weight;
+    /// Changes a lane's operator and weight; say [`Router::reroute`] afterwards.
+    pub fn respecify(&mut self, lane: LaneId, spec: LaneSpec) {
+        self.lanes[lane.0].spec = spec;
     }
 
     /// The route of a number; `None` if no prefix fits.
@@ -494,7 +494,7 @@ mod tests {
     #[test]
     fn a_weight_of_nothing_drains_a_lane() {
         let mut router = router();
-        router.weigh(LaneId(1), 0);
+        router.respecify(LaneId(1), spec("oslo/b", "north", 0));
         let pair = pair("+4790000001");
         assert_eq!(
             router.choose(at(0), RouteId(2), &pair, 1),

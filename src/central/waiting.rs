@@ -2,7 +2,7 @@
 //!
 //! The backlog is durable and may be long; here is only its head. Each route has a window of its own, so that a route
 //! whose lanes are down holds up nobody else, however much waits for it. Whoever reads the backlog fills a window when
-//! [`Waiting::wants`] says so, and appends what has just come only while the window has seen all that was before it.
+//! [`Waiting::wants`] says so, and says [`Waiting::more`] when something has come.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -11,7 +11,7 @@ use crate::clock::{Moment, WallTime};
 use crate::message::Party;
 
 /// How many messages of a route are kept in memory: several times what all rings of a route of 16 lanes take in a round
-/// trip, and 2 MiB at the most.
+/// trip. A text has at most 2,448 characters, so a window holds 10 MiB at the very most, and mostly one.
 pub const WINDOW: usize = 4096;
 
 /// How many messages that wait for their order are passed by in one look; behind so many, others of the same route wait
@@ -89,19 +89,19 @@ impl<T> Waiting<T> {
         window.complete = complete;
     }
 
-    /// A message has just come to the end of the backlog. Tells whether it was taken; if not, the backlog will give it
-    /// when its turn comes.
-    pub fn append(&mut self, route: RouteId, entry: Entry<T>) -> bool {
-        let window = &mut self.windows[route.0];
-        if !window.complete {
-            return false;
-        }
-        if window.entries.len() >= WINDOW {
+    /// Something has come to the end of the backlog: each route looks there again.
+    pub fn more(&mut self) {
+        for window in &mut self.windows {
             window.complete = false;
-            return false;
         }
-        window.entries.push_back(entry);
-        true
+    }
+
+    /// Puts messages back to where they were taken from: they come first, in this order.
+    pub fn put_back(&mut self, route: RouteId, entries: Vec<Entry<T>>) {
+        let window = &mut self.windows[route.0];
+        for entry in entries.into_iter().rev() {
+            window.entries.push_front(entry);
+        }
     }
 
     /// Whether a route has seen all that is in the backlog.
@@ -126,16 +126,31 @@ impl<T> Waiting<T> {
 
     /// The next message that can go, by turns of the routes; `None` if all have to wait. The order of each pair is
     /// kept: behind one that waits, none of the same pair goes.
-    pub fn next(&mut self, router: &mut Router, now: Moment, wall: WallTime) -> Option<Next<T>> {
+    pub fn next(
+        &mut self,
+        router: &mut Router,
+        now: Moment,
+        wall: WallTime,
+    ) -> Option<(RouteId, Next<T>)> {
         let routes = self.windows.len();
         for step in 0..routes {
             let place = (self.turn + step) % routes;
-            if let Some(next) = self.windows[place].next(RouteId(place), router, now, wall) {
+            let route = RouteId(place);
+            // The last window may be of messages that no route leads to; its owner takes those out.
+            if place >= router.routes() {
+                continue;
+            }
+            if let Some(next) = self.windows[place].next(route, router, now, wall) {
                 self.turn = (place + 1) % routes;
-                return Some(next);
+                return Some((route, next));
             }
         }
         None
+    }
+
+    /// Takes the first message of a route out, whatever it waits for.
+    pub fn take_first(&mut self, route: RouteId) -> Option<Entry<T>> {
+        self.windows[route.0].entries.pop_front()
     }
 }
 
@@ -233,7 +248,7 @@ mod tests {
 
     fn sent(waiting: &mut Waiting<u32>, router: &mut Router) -> Vec<(usize, u32)> {
         std::iter::from_fn(|| waiting.next(router, NOW, WALL))
-            .filter_map(|next| match next {
+            .filter_map(|(_, next)| match next {
                 Next::Send(lane, entry) => Some((lane.0, entry.tag)),
                 Next::Expired(_) => None,
             })
@@ -295,26 +310,43 @@ mod tests {
         // Also while nothing can go.
         assert_eq!(
             waiting.next(&mut router, NOW, WALL),
-            Some(Next::Expired(old))
+            Some((RouteId(0), Next::Expired(old)))
         );
         assert_eq!(waiting.next(&mut router, NOW, WALL), None);
         assert_eq!(waiting.len(), 1);
     }
 
     #[test]
-    fn what_comes_joins_only_behind_all_that_was_before() {
-        let mut waiting = Waiting::new(1);
+    fn a_window_is_filled_when_half_of_it_is_gone_and_asks_again_when_something_comes() {
+        let (mut waiting, mut router) = (Waiting::new(1), router());
         let route = RouteId(0);
         assert_eq!(waiting.wants(route), Some(WINDOW));
-        assert!(!waiting.append(route, entry(1, 1)));
-        waiting.fill(route, [entry(1, 1)], true);
-        assert!(waiting.append(route, entry(2, 2)));
-        for n in 3..=WINDOW as u32 {
-            assert!(waiting.append(route, entry(n, n)));
-        }
-        // Full: the backlog keeps the rest, and is asked once half is gone.
-        assert!(!waiting.append(route, entry(0, 0)));
-        assert!(!waiting.is_complete(route));
+        waiting.fill(route, (0..WINDOW as u32).map(|n| entry(n, n)), false);
         assert_eq!(waiting.wants(route), None);
+        while waiting.len() >= WINDOW / 2 {
+            let Some((_, Next::Send(lane, sent))) = waiting.next(&mut router, NOW, WALL) else {
+                panic!("there is room");
+            };
+            router.done(lane, &sent.pair);
+            router.set_room(lane, 255);
+        }
+        assert_eq!(waiting.wants(route), Some(WINDOW / 2 + 1));
+        waiting.fill(route, [], true);
+        assert_eq!(waiting.wants(route), None);
+        waiting.more();
+        assert_eq!(waiting.wants(route), Some(WINDOW / 2 + 1));
+    }
+
+    #[test]
+    fn what_could_not_be_put_on_its_lane_comes_first_again() {
+        let (mut waiting, mut router) = (Waiting::new(1), router());
+        let route = RouteId(0);
+        waiting.fill(route, (3..5).map(|n| entry(n, n)), true);
+        waiting.put_back(route, vec![entry(1, 1), entry(2, 2)]);
+        let order: Vec<u32> = sent(&mut waiting, &mut router)
+            .into_iter()
+            .map(|(_, tag)| tag)
+            .collect();
+        assert_eq!(order, [1, 2, 3, 4]);
     }
 }

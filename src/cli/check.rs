@@ -194,7 +194,7 @@ fn rings(file: &Path, wanted: &[RingName], report: &mut Report<'_>) -> io::Resul
             ))?;
         } else {
             report.worth_knowing(&format!(
-                "{shown}: not all is well; `sluice ring check {shown}` tells what"
+                "{shown}: not all is well; `sluice ring verify {shown}` tells what"
             ))?;
         }
         for ring in &seen.rings {

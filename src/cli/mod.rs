@@ -5,10 +5,13 @@
 
 mod check;
 mod demo;
+mod desk;
 mod manual;
 pub mod pair;
 pub mod panic;
+pub mod people;
 mod ring;
+mod serve;
 mod sim;
 mod status;
 mod store;
@@ -77,12 +80,21 @@ pub enum Failure {
     /// Pairing came to nothing.
     #[error(transparent)]
     Pair(#[from] pair::PairError),
-    /// What runs here did not answer, or refused.
-    #[error(transparent)]
-    Ask(#[from] AskError),
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Nobody was registered.
+    #[error(transparent)]
+    People(#[from] people::PeopleError),
+    /// A service does not run.
+    #[error(transparent)]
+    Serve(#[from] serve::ServeError),
+    /// Central's desk was of no use.
+    #[error(transparent)]
+    Desk(#[from] desk::DeskFailure),
+    /// What runs here did not answer, or refused.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The output cannot be written.
     #[error("writing the output failed: {0}")]
     Output(#[from] io::Error),
@@ -90,7 +102,7 @@ pub enum Failure {
 
 impl Failure {
     /// The exit code that goes with it.
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_)
             | Self::Sim(SimError::Usage(_))
@@ -105,6 +117,9 @@ impl Failure {
             }
             Self::Sim(SimError::Start(StartError::Place { .. })) => Exit::Down,
             Self::Pair(_) => Exit::Configuration,
+            Self::People(why) => why.exit(),
+            Self::Serve(why) => why.exit(),
+            Self::Desk(why) => why.exit(),
             Self::Ask(AskError::Refused(_)) => Exit::Degraded,
             Self::Ask(_) => Exit::Down,
             Self::Ring(_) | Self::Demo(_) | Self::Sim(_) | Self::Store(_) | Self::Output(_) => {
@@ -121,12 +136,26 @@ struct Sluice {
     /// What to log to the standard error: error, warn, info, debug, trace, or target=level,…
     #[arg(long, global = true, value_name = "FILTER")]
     log: Option<String>,
+    /// Run as one of the two services; the same as `sluice edge` and `sluice central`.
+    #[arg(long, value_enum)]
+    mode: Option<serve::Mode>,
+    /// Its configuration.
+    #[arg(long, value_name = "FILE", requires = "mode")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the edge: what stands beside an SMSC.
+    Edge(serve::RunArgs),
+    /// Run central: the server that edges connect to.
+    Central(serve::RunArgs),
+    /// Hand central a text for a phone.
+    Send(desk::SendArgs),
+    /// Print what phones wrote, and how texts fared.
+    Inbox(desk::InboxArgs),
     /// Show how an edge or central is that runs here; 0 is well, 1 degraded, 2 down.
     Status(status::StatusArgs),
     /// Suspend, resume or drain a lane.
@@ -150,14 +179,19 @@ enum Command {
     /// Prove edge and central to each other: the operator's authority and what it gives out.
     Pair(pair::PairArgs),
     /// Show what the parts of Sluice do, on this machine.
-    #[command(subcommand)]
-    Demo(demo::DemoCommand),
+    Demo(demo::DemoArgs),
     /// Counterparts to test against.
     #[command(subcommand)]
     Sim(sim::SimCommand),
     /// Export, import and check central's state while central is stopped.
     #[command(subcommand)]
     Store(store::StoreCommand),
+    /// Register users of the IM service, list them, shut them out.
+    #[command(subcommand)]
+    User(people::UserCommand),
+    /// Register clients of the IM service, and list them.
+    #[command(subcommand)]
+    Client(people::ClientCommand),
 }
 
 /// Runs the command that the arguments name, the program's own name first among them.
@@ -178,8 +212,29 @@ pub fn run(
         }
         Err(wrong) => return Err(Failure::Usage(sentence(&wrong))),
     };
-    log(sluice.log.as_deref())?;
-    let done = match sluice.command {
+    let command = match (sluice.mode, sluice.command) {
+        (None, Some(command)) => command,
+        (Some(serve::Mode::Edge), None) => Command::Edge(serve::RunArgs::on(sluice.config)),
+        (Some(serve::Mode::Central), None) => Command::Central(serve::RunArgs::on(sluice.config)),
+        (Some(_), Some(_)) => {
+            let why = "give either --mode or a command; `sluice --help` tells what there is";
+            return Err(Failure::Usage(why.into()));
+        }
+        (None, None) => {
+            let why = "a command is missing; `sluice --help` tells what there is";
+            return Err(Failure::Usage(why.into()));
+        }
+    };
+    let filter = sluice.log.as_deref();
+    // The two services log as they are configured.
+    if !matches!(command, Command::Edge(_) | Command::Central(_)) {
+        log(filter.unwrap_or("error"))?;
+    }
+    let done = match command {
+        Command::Edge(args) => serve::run(serve::Mode::Edge, args, filter),
+        Command::Central(args) => serve::run(serve::Mode::Central, args, filter),
+        Command::Send(args) => desk::send(args, out),
+        Command::Inbox(args) => desk::inbox(&args, out),
         Command::Status(args) => status::status(&args, out),
         Command::Lane(command) => status::lane(command, out),
         Command::InDoubt(command) => status::in_doubt(command, out),
@@ -194,6 +249,8 @@ pub fn run(
         Command::Demo(command) => demo::run(command, out),
         Command::Sim(command) => sim::run(command),
         Command::Store(command) => store::run(command, out),
+        Command::User(command) => people::users(command, &mut io::stdin().lock(), out),
+        Command::Client(command) => people::clients(command, out),
     };
     match done {
         // Whoever read the output has read enough.
@@ -218,8 +275,7 @@ fn sentence(wrong: &clap::Error) -> String {
 }
 
 /// Commands are quiet unless something is wrong.
-fn log(filter: Option<&str>) -> Result<(), Failure> {
-    let filter = filter.unwrap_or("error");
+fn log(filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|why| Failure::Usage(format!("--log {filter}: {why}")))?;
     // A second run in one process (a test) keeps the first one's.

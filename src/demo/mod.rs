@@ -2,8 +2,9 @@
 //!
 //! [`exercise`] moves messages round rings and tells each step that was acknowledged; [`promises`] keeps what was told
 //! and compares it with what a ring file holds; [`prey`] runs the one as a process and kills it; [`story`] makes a
-//! demonstration of it. The torture test uses the same three.
+//! demonstration of it. The torture test uses the same three. [`appliance`] is the whole of it, from phone to inbox.
 
+pub mod appliance;
 pub mod chance;
 pub mod contents;
 pub mod exercise;

@@ -34,6 +34,7 @@ pub mod auth;
 pub mod chance;
 pub mod change;
 pub mod config;
+pub mod door;
 pub mod effects;
 pub mod limits;
 pub mod log;

@@ -181,7 +181,7 @@ impl fmt::Debug for GroupName {
 }
 
 macro_rules! as_string {
-    ($($word:ident by $written:expr, $pattern:literal, $description:literal;)*) => {$(
+    ($($word:ident named $named:literal by $written:expr, $pattern:literal, $description:literal;)*) => {$(
         impl Serialize for $word {
             fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
                 let written: fn(&Self) -> Cow<'_, str> = $written;
@@ -198,7 +198,7 @@ macro_rules! as_string {
 
         impl JsonSchema for $word {
             fn schema_name() -> Cow<'static, str> {
-                stringify!($word).into()
+                $named.into()
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
@@ -209,11 +209,11 @@ macro_rules! as_string {
 }
 
 as_string! {
-    AttributeName by |name| name.as_str().into(), "^[A-Za-z0-9._-]{1,32}:[A-Za-z0-9._-]{1,32}$",
+    AttributeName named "AttributeName" by |name| name.as_str().into(), "^[A-Za-z0-9._-]{1,32}:[A-Za-z0-9._-]{1,32}$",
         "An attribute, named within the entity that registers it: entity:name.";
-    ClientName by |name| name.as_str().into(), "^.{1,64}$", "A client of a user.";
-    GroupName by |name| name.as_str().into(), "^.{1,64}$", "A group.";
-    Address by |address| address.to_string().into(), "^(user:.+|group:.+|everyone)$",
+    ClientName named "PresenceClient" by |name| name.as_str().into(), "^.{1,64}$", "A client of a user.";
+    GroupName named "PresenceGroup" by |name| name.as_str().into(), "^.{1,64}$", "A group.";
+    Address named "PresenceAddress" by |address| address.to_string().into(), "^(user:.+|group:.+|everyone)$",
         "Whom it is about: user:NAME, group:NAME or everyone.";
 }
 

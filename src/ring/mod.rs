@@ -9,6 +9,7 @@
 //! - [`page`] says how things look as octets; `docs/ring-file.md` draws them.
 //! - [`storage`] is the small trait between ring and disk; [`RingFile`] opens a file and commits for all its rings
 //!   together; [`Ring`] is what a lane holds.
+//! - [`life`] keeps a file open through failures of its disk.
 //! - [`inspect`] looks into a file without changing it; [`renew`] gives fenced rings a new epoch.
 
 mod adopt;
@@ -20,6 +21,7 @@ mod file;
 mod format;
 mod handle;
 pub mod inspect;
+pub mod life;
 mod lock;
 mod marks;
 mod outcome;

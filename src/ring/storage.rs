@@ -150,3 +150,8 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 }
+/// How many octets are free for us on the file system of a path, if it can be asked.
+pub fn free_octets(path: &Path) -> Option<u64> {
+    let found = rustix::fs::statvfs(path).ok()?;
+    Some(found.f_bavail.saturating_mul(found.f_frsize))
+}

@@ -457,7 +457,10 @@ impl Driver {
         match self.courier.next(now, next, in_doubt) {
             Step::Wait(until) => {
                 let held = self.courier.held().map(Sequence::get);
-                self.show(|state| state.held = held);
+                self.show(|state| {
+                    state.held = held;
+                    state.pausing = until.is_some();
+                });
                 Ok(Some(until))
             }
             Step::GiveUp(sequence) => {
@@ -465,6 +468,7 @@ impl Driver {
                 Ok(None)
             }
             Step::Offer(sequence) => {
+                self.show(|state| state.pausing = false);
                 if in_doubt == Some(sequence) {
                     tracing::warn!(ring = %mt.name(), %sequence, "offering a message again that the SMSC may have seen");
                 }

@@ -139,6 +139,8 @@ pub struct State {
     pub last_error: Option<String>,
     /// The message, by sequence, that waits for an operator's decision.
     pub held: Option<u64>,
+    /// Whether nothing is offered now on purpose: the rate is kept, or the SMSC asked us to wait.
+    pub pausing: bool,
     /// What the SMSC last said when it asked us to wait.
     pub deferred_because: Option<String>,
 }

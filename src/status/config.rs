@@ -75,7 +75,8 @@ impl StatusConfig {
     }
 }
 
-fn mode<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
+/// A mode as `chmod` takes it; for sections that have one.
+pub fn mode<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     let written = String::deserialize(from)?;
     match u32::from_str_radix(&written, 8) {
         Ok(mode) if mode <= 0o777 && written.len() >= 3 => Ok(mode),

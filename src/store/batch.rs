@@ -1,5 +1,8 @@
 //! What is written at once: all of it or nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bytes::Bytes;
 
 use super::error::StoreError;
@@ -14,11 +17,12 @@ pub const MAX_KEY: usize = 256;
 /// store it.
 pub const MAX_VALUE: usize = 4 << 10;
 
-/// Most changes in one batch: reading waits while sled applies one (about 10 µs a change).
-pub const MAX_CHANGES: usize = 2048;
+/// Most changes in one batch: a message to a group of ten thousand lies in as many logs, with a reference and a wish for
+/// a report each. Reading waits while sled applies it (about 10 µs a change).
+pub const MAX_CHANGES: usize = 1 << 16;
 
 /// Most octets in one batch: it is held in memory three times over while it is written.
-pub const MAX_BATCH: usize = 4 << 20;
+pub const MAX_BATCH: usize = 32 << 20;
 
 /// One key, and what becomes of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,12 +58,28 @@ pub enum Purpose {
     Drain,
 }
 
+/// Batches of which each was made from what the ones before have made: when one of them is not stored, none that comes
+/// later is. Clones are the same chain; it does not mend.
+#[derive(Clone, Debug, Default)]
+pub struct Chain(Arc<AtomicBool>);
+
+impl Chain {
+    pub(super) fn is_broken(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn breaks(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 /// Changes that become durable together.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     changes: Vec<Change>,
     purpose: Purpose,
     once: Option<Bytes>,
+    chain: Option<Chain>,
     size: usize,
 }
 
@@ -115,21 +135,35 @@ impl Batch {
         self.purpose = Purpose::Drain;
     }
 
+    /// Stores the batch only if every earlier one of the chain was stored.
+    pub fn follows(&mut self, chain: &Chain) {
+        self.chain = Some(chain.clone());
+    }
+
+    pub(super) const fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
+    }
+
     /// What it does to the room on disk.
     pub const fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// Adds all changes of another one. An idempotency key of either stays; both cannot have one.
+    /// Adds all changes of another one. An idempotency key or a chain of either stays; both cannot have one.
     ///
     /// # Panics
-    /// If both have an idempotency key.
+    /// If both have an idempotency key, or both a chain.
     pub fn append(&mut self, other: Self) {
         assert!(
             self.once.is_none() || other.once.is_none(),
             "a batch has one idempotency key"
         );
+        assert!(
+            self.chain.is_none() || other.chain.is_none(),
+            "a batch is of one chain"
+        );
         self.once = self.once.take().or(other.once);
+        self.chain = self.chain.take().or(other.chain);
         self.size += other.size;
         self.changes.extend(other.changes);
     }

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
-use super::batch::{Batch, Change, Committed, MAX_BATCH, MAX_CHANGES, Purpose};
+use super::batch::{Batch, Chain, Change, Committed, Purpose};
 use super::engine::Engine;
 use super::error::StoreError;
 use crate::clock::Clock;
@@ -25,6 +25,12 @@ pub const MOST_WAITING: usize = 1 << 16;
 
 /// Most octets that wait, the memory that a disk standing still may cost.
 pub const MOST_WAITING_OCTETS: usize = 64 << 20;
+
+/// Changes that are put together from many batches: more would keep those who read waiting.
+const GROUP_CHANGES: usize = 2048;
+
+/// Octets that are put together from many batches.
+const GROUP_OCTETS: usize = 4 << 20;
 
 /// A group that takes longer than this is worth a line in the log: people wait for it.
 const SLOW: Duration = Duration::from_secs(1);
@@ -246,6 +252,15 @@ impl Committer {
 
     /// Queues a batch.
     pub(super) fn submit(self: &Arc<Self>, batch: Batch) -> Result<Submitted, StoreError> {
+        let chain = batch.chain().cloned();
+        let submitted = self.queued(batch);
+        if let (Some(chain), Err(_)) = (chain, &submitted) {
+            chain.breaks();
+        }
+        submitted
+    }
+
+    fn queued(self: &Arc<Self>, batch: Batch) -> Result<Submitted, StoreError> {
         batch.check()?;
         let mut queue = self.queue();
         if let Some(failed) = &queue.failed {
@@ -342,7 +357,7 @@ impl Committer {
         while let Some(request) = queue.requests.front() {
             changes += request.batch.len();
             octets += request.batch.size();
-            if !group.is_empty() && (changes > MAX_CHANGES || octets > MAX_BATCH) {
+            if !group.is_empty() && (changes > GROUP_CHANGES || octets > GROUP_OCTETS) {
                 break;
             }
             queue.octets -= request.batch.size();
@@ -362,11 +377,18 @@ impl Committer {
         let mut keys: HashSet<&Bytes> = HashSet::new();
         let mut answers = Vec::with_capacity(requests.len());
         for Request { batch, .. } in requests {
+            if batch.chain().is_some_and(Chain::is_broken) {
+                answers.push(Err(StoreError::Broken));
+                continue;
+            }
             let room = match batch.purpose() {
                 Purpose::Intake => &intake,
                 Purpose::Drain => &drain,
             };
             if let Err(full) = room {
+                if let Some(chain) = batch.chain() {
+                    chain.breaks();
+                }
                 answers.push(Err(full.clone()));
                 continue;
             }

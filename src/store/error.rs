@@ -41,6 +41,9 @@ pub enum StoreError {
         /// How many.
         waiting: usize,
     },
+    /// An earlier change, which this one was made from, was not stored.
+    #[error("something that this rests on was not stored")]
+    Broken,
     /// What is stored under a key cannot be understood.
     #[error("a record of {what} cannot be read ({why}); `sluice store check` looks at all of them")]
     Record {

@@ -18,8 +18,11 @@ mod error;
 mod export;
 mod guarded;
 mod health;
+pub mod im;
 mod keeper;
 pub mod memory;
+mod overlay;
+pub mod post;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -27,7 +30,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-pub use batch::{Batch, Change, Committed, MAX_BATCH, MAX_CHANGES, MAX_KEY, MAX_VALUE, Purpose};
+pub use batch::{
+    Batch, Chain, Change, Committed, MAX_BATCH, MAX_CHANGES, MAX_KEY, MAX_VALUE, Purpose,
+};
 pub use commit::{MOST_WAITING, MOST_WAITING_OCTETS, Submitted};
 pub use config::StoreConfig;
 pub use engine::{Engine, MOST_SCANNED, MOST_SCANNED_OCTETS, Range, Record};

@@ -101,6 +101,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::format",
             "ring::handle",
             "ring::inspect",
+            "ring::life",
             "ring::live",
             "ring::read",
             "ring::lock",
@@ -119,6 +120,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
         Tier::Whole,
         &[
             "main",
+            "view",
             "cli::*",
             "config::*",
             "status::*",

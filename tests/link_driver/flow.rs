@@ -5,14 +5,7 @@ use sluice::link::transport::{Carrier, Choice};
 use sluice::ring::Array;
 use sluice::sim::wan::{Wan, Weather};
 
-use crate::world::{End, Operator, central, edge, loopback, names, soon, until, up};
-
-/// An edge's end and central's, with so many lanes.
-fn ends(operator: &Operator, lanes: usize) -> (End, End) {
-    let here = End::start(operator.path("edge.ring"), &names("oslo", lanes, true));
-    let there = End::start(operator.path("main.ring"), &names("oslo", lanes, false));
-    (here, there)
-}
+use crate::world::{Operator, central, edge, ends, loopback, soon, until, up};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g3_messages_flow_both_ways_on_several_lanes_by_either_carrier() {

@@ -4,4 +4,6 @@
 mod support;
 
 mod flow;
+mod lines;
+mod refusals;
 mod world;

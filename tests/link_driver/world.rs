@@ -318,6 +318,13 @@ impl End {
     }
 }
 
+/// An edge's end and central's, with so many lanes.
+pub fn ends(operator: &Operator, lanes: usize) -> (End, End) {
+    let here = End::start(operator.path("edge.ring"), &names("oslo", lanes, true));
+    let there = End::start(operator.path("main.ring"), &names("oslo", lanes, false));
+    (here, there)
+}
+
 /// What a message says, wherever it is.
 pub fn text(ring: &Ring, number: u64) -> String {
     let name = ring.name();

@@ -34,6 +34,8 @@ pub enum Act {
     Member(usize),
     Poll(usize),
     Pass(u64),
+    /// Time passes and no timer fires; then somebody looks.
+    Late(u64, usize, usize, Choice),
     SetBack(u64),
     Sync,
     Restart,
@@ -114,6 +116,7 @@ pub fn act() -> impl Strategy<Value = Act> {
     let one = 0..4_usize;
     let pair = || (0..4_usize, 0..4_usize);
     let seconds = prop::sample::select(vec![1_u64, 29, 61, 700, 3600, 5 * 3600, 40 * 3600]);
+    let late = prop::sample::select(vec![1_u64, 45, 650, 4000]);
     prop_oneof![
         10 => update().prop_map(Act::Update),
         2 => pair().prop_map(|(owner, attribute)| Act::Remove(owner, attribute)),
@@ -129,6 +132,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         2 => one.prop_map(Act::Member),
         5 => (1..8_usize).prop_map(Act::Poll),
         5 => seconds.prop_map(Act::Pass),
+        3 => (late, pair(), choice()).prop_map(|(time, (watcher, owner), chosen)| Act::Late(time, watcher, owner, chosen)),
         1 => prop::sample::select(vec![2_u64, 100, 10_000]).prop_map(Act::SetBack),
         1 => Just(Act::Sync),
         1 => Just(Act::Restart),

@@ -182,6 +182,15 @@ impl Pair {
             assert_eq!(done.unwrap_err().kind, RefusalKind::Circular);
         } else {
             done.unwrap();
+            let after = &model.values[&(update.owner, update.attribute)];
+            let is_hidden_otherwise = before.is_some_and(|before| {
+                (before.privacy, &before.allowed, &before.restricted)
+                    != (after.privacy, &after.allowed, &after.restricted)
+            });
+            assert!(
+                is_urgent || !is_hidden_otherwise,
+                "who sees it is durable at once"
+            );
             self.model = model;
         }
         self.was_urgent(is_urgent);
@@ -208,6 +217,7 @@ impl Pair {
             assert_eq!(why.kind, RefusalKind::Settled);
             return;
         }
+        assert!(is_urgent, "permissions are durable at once");
         let permission: &mut Permission = self
             .model
             .permissions
@@ -328,6 +338,11 @@ impl Pair {
                     .call(|service, now| service.update(now, &me, None, &me, &[value]));
                 let there = self.model.values.remove(&(*owner, *attribute));
                 assert_eq!(done.is_ok(), there.is_some());
+                assert_eq!(
+                    is_urgent,
+                    there.is_some(),
+                    "what is removed is gone at once"
+                );
                 self.was_urgent(is_urgent);
             }
             Act::Authorise(owner, to, grant, refuse, forget) => {
@@ -437,6 +452,18 @@ impl Pair {
                 for _ in 0..*many {
                     self.poll();
                 }
+            }
+            Act::Late(seconds, watcher, owner, chosen) => {
+                let time = Duration::from_secs(*seconds);
+                self.world.moment = self.world.moment + time;
+                self.world.wall = self.world.wall + time;
+                let now = self.now();
+                self.model
+                    .subscriptions
+                    .retain(|_, (_, until)| *until > now);
+                self.act(&Act::Get(*watcher, *owner, chosen.clone()));
+                self.act(&Act::Poll(3));
+                self.world.tick();
             }
             Act::Pass(seconds) => self.pass(Duration::from_secs(*seconds)),
             Act::SetBack(seconds) => {

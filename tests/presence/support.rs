@@ -60,12 +60,7 @@ impl World {
     pub fn new(config: Config) -> Self {
         let wall = BEGIN.parse().unwrap();
         let groups = Groups::default();
-        let now = Now {
-            moment: Moment::START,
-            wall,
-            groups: &groups,
-        };
-        let service = Service::new(config.clone(), Registry::base(), &now);
+        let service = Service::new(config.clone(), Registry::base());
         Self {
             service,
             config,
@@ -109,12 +104,7 @@ impl World {
     /// The process ends and begins again; what was pending is gone.
     pub fn crash(&mut self) {
         self.pending.clear();
-        let now = Now {
-            moment: self.moment,
-            wall: self.wall,
-            groups: &self.groups,
-        };
-        self.service = Service::new(self.config.clone(), Registry::base(), &now);
+        self.service = Service::new(self.config.clone(), Registry::base());
         // As a store would keep them.
         let records = self.disk.values().map(|record| {
             let written = serde_json::to_string(record).unwrap();

@@ -5,10 +5,13 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use sluice::store::{Batch, Engine, Guarded, MAX_CHANGES};
+use sluice::store::{Batch, Engine, Guarded};
 
 use crate::chance::Chance;
 use crate::engines::{Machine, changes, everything, small};
+
+/// Two pages of an export, and more.
+const FILLING: u64 = 2500;
 
 #[test]
 fn an_export_taken_during_work_is_the_state_of_one_moment() {
@@ -16,7 +19,7 @@ fn an_export_taken_during_work_is_the_state_of_one_moment() {
     let store = Machine::new().store(&folder.path().join("store")).unwrap();
     // Two numbers under two keys far from each other, always changed together; between them enough for many pages.
     let mut filling = Batch::new();
-    (0..MAX_CHANGES).for_each(|n| filling.put(format!("m{n:06}"), vec![0; 40]));
+    (0..FILLING).for_each(|n| filling.put(format!("m{n:06}"), vec![0; 40]));
     store.commit(filling.changes()).unwrap();
     let stop = AtomicBool::new(false);
     let written = AtomicU64::new(0);
@@ -37,7 +40,7 @@ fn an_export_taken_during_work_is_the_state_of_one_moment() {
                         false => batch.delete(key),
                     }
                 }
-                let place = format!("m{:06}", chance.below(MAX_CHANGES as u64));
+                let place = format!("m{:06}", chance.below(FILLING));
                 batch.put(place, format!("{number}"));
                 store.commit(batch.changes()).unwrap();
                 written.store(number, Ordering::SeqCst);

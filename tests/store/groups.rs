@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sluice::store::{
-    Batch, Committed, MAX_BATCH, MAX_CHANGES, MAX_KEY, MAX_VALUE, Purpose, StoreError,
+    Batch, Chain, Committed, MAX_BATCH, MAX_CHANGES, MAX_KEY, MAX_VALUE, Purpose, StoreError,
 };
 
 use crate::engines::{Commits, gated, put, text};
@@ -182,6 +182,26 @@ async fn without_room_intake_is_refused_and_draining_goes_on() {
     // It goes on by itself when there is room.
     gate.full_for(None);
     store.commit(put("b", "1")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_rests_on_a_batch_that_was_not_stored_is_not_stored_either() {
+    let (gate, store) = gated();
+    let chain = Chain::default();
+    let link = |key: &str| {
+        let mut batch = put(key, "1");
+        batch.follows(&chain);
+        batch
+    };
+    store.commit(link("a")).await.unwrap();
+    gate.full_for(Some(Purpose::Intake));
+    assert!(store.commit(link("b")).await.is_err());
+    // There is room again, and the one before is missing.
+    gate.full_for(None);
+    let told = store.commit(link("c")).await.unwrap_err();
+    assert!(matches!(told, StoreError::Broken), "{told}");
+    assert_eq!(text(store.read(b"c")), None);
+    store.commit(put("d", "1")).await.unwrap();
 }
 
 #[test]

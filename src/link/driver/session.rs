@@ -410,9 +410,10 @@ impl<K: Keeper> Session<K> {
                 }
                 Err(NotAdopted::Failed(why)) => self.store_failed(now, ring, &why),
                 // The ring has changed meanwhile; the machine looks at it again.
-                Err(NotAdopted::Used | NotAdopted::Fenced(_)) => {
+                Err(NotAdopted::Used) => {
                     self.peer.adopted(now, ring, self.rings[ring].clone());
                 }
+                Err(NotAdopted::Fenced(_)) => self.peer.ring_changed(now, ring),
             },
             Done::Fenced { ring, result } => {
                 if let Err(why) = result {

@@ -155,7 +155,11 @@ impl<R: RingView> Peer<R> {
             return Ok(());
         }
         port.standing = Standing::Open;
-        if self.config.role == Role::Central {
+        // A mirror that was never used may have taken its origin's epoch on another connection, since we showed it on
+        // this one.
+        let may_have_adopted = matches!(port.part, Part::Mirror(_))
+            && port.ring.look(|array| array.accepted() == Sequence::NONE);
+        if self.config.role == Role::Central || may_have_adopted {
             port.showing.change();
         }
         self.actions.push(Action::RingOpen { ring: place });

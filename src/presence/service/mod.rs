@@ -149,7 +149,7 @@ pub struct Service {
 
 impl Service {
     /// A service without users.
-    pub fn new(config: Config, registry: Registry, now: &Now<'_>) -> Self {
+    pub fn new(config: Config, registry: Registry) -> Self {
         let reachability = AttributeName::new("sluice:reachability").expect("it is a name");
         Self {
             config,
@@ -163,9 +163,9 @@ impl Service {
             pictures: Pictures::new(),
             ready: VecDeque::new(),
             changes: VecDeque::new(),
-            by_wall: Wheel::new(now.wall.as_unix_ms()),
-            by_moment: Wheel::new(now.moment.as_micros() / 1000),
-            wall: now.wall,
+            by_wall: Wheel::new(0),
+            by_moment: Wheel::new(0),
+            wall: WallTime::default(),
             last_change: 0,
             last_question: 0,
         }

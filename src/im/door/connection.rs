@@ -1,0 +1,193 @@
+//! One connection: frames in, frames out, and the times of both.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::Counts;
+use super::config::DoorConfig;
+use super::outbox::{Waiting, outbox};
+use super::service::Event;
+use super::stream::Stream;
+use crate::clock::{Clock, Moment};
+use crate::im::limits::MAX_PRIMITIVE;
+use crate::im::names::ConnectionId;
+use crate::im::primitive;
+
+/// Octets that are read at once: most primitives, and what an idle connection costs.
+const READ: usize = 2048;
+
+/// Octets that are put together before they are written; one primitive more may wait, however long it is.
+const WRITTEN: usize = 4096;
+
+/// Primitives that are written at once, if as many wait.
+const AT_ONCE: usize = 64;
+
+/// A WebSocket.
+pub(super) type Socket = WebSocketStream<Stream>;
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) stopped: watch::Receiver<bool>,
+    pub(super) limits: DoorConfig,
+    pub(super) clock: Clock,
+}
+
+/// Makes a WebSocket of a line.
+pub(super) async fn upgrade(stream: Stream) -> Option<Socket> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ)
+        .write_buffer_size(WRITTEN)
+        // A little more than is read, so that what is too long is answered and not cut off.
+        .max_message_size(Some(2 * MAX_PRIMITIVE))
+        .max_frame_size(Some(2 * MAX_PRIMITIVE));
+    tokio_tungstenite::accept_async_with_config(stream, Some(config))
+        .await
+        .ok()
+}
+
+/// Why a connection ends.
+enum End {
+    /// The client went, or broke the protocol of WebSockets.
+    Gone,
+    /// We close it.
+    Close(CloseCode, &'static str),
+}
+
+/// Carries a connection until it ends.
+pub(super) async fn run(mut socket: Socket, number: u64, from: IpAddr, shared: &Shared) {
+    let connection = ConnectionId(number);
+    let (outbox, mut waiting) = outbox();
+    let came = Event::Connected(connection, from, outbox);
+    if shared.events.send(came).await.is_err() {
+        return;
+    }
+    let end = carry(&mut socket, connection, &mut waiting, shared).await;
+    // The service is told first: what was released for this connection since is in its log.
+    let _closing = shared.events.send(Event::Gone(connection)).await;
+    if let End::Close(code, reason) = end {
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        // It is closed either way.
+        let _late = tokio::time::timeout(shared.limits.greeting, socket.close(Some(frame))).await;
+    }
+}
+
+async fn carry(
+    socket: &mut Socket,
+    connection: ConnectionId,
+    waiting: &mut Waiting,
+    shared: &Shared,
+) -> End {
+    let limits = &shared.limits;
+    let clock = shared.clock;
+    let mut heard_at = clock.now();
+    let mut pinged = false;
+    let signs_in_by = clock.now() + limits.sign_in;
+    let mut signed_in = false;
+    let mut outgoing = Vec::new();
+    loop {
+        let look_at = next_look(heard_at, pinged, signed_in, signs_in_by, limits);
+        tokio::select! {
+            frame = socket.next() => {
+                heard_at = clock.now();
+                pinged = false;
+                let request = match frame {
+                    Some(Ok(Message::Text(text))) => primitive::read(text.as_bytes()),
+                    Some(Ok(Message::Binary(octets))) => primitive::read(&octets),
+                    Some(Ok(Message::Ping(_))) => {
+                        // The answer is queued; it goes with this.
+                        match flush(socket, limits.reading).await {
+                            Ok(()) => continue,
+                            Err(end) => return end,
+                        }
+                    }
+                    Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
+                };
+                let event = Event::Heard(connection, Box::new(request));
+                if shared.events.send(event).await.is_err() {
+                    return End::Close(CloseCode::Restart, "the service is closing");
+                }
+            }
+            took = waiting.recv_many(&mut outgoing, AT_ONCE) => {
+                if took == 0 {
+                    return match *shared.stopped.borrow() {
+                        true => End::Close(CloseCode::Restart, "the service is closing"),
+                        false => End::Close(CloseCode::Policy, "signed out, taken up elsewhere, or not read in time"),
+                    };
+                }
+                for outgoing in outgoing.drain(..) {
+                    signed_in |= outgoing.word.name() == "SignedIn";
+                    if let Err(end) = feed(socket, outgoing.to_json(), limits.reading).await {
+                        return end;
+                    }
+                }
+                if let Err(end) = flush(socket, limits.reading).await {
+                    return end;
+                }
+            }
+            () = tokio::time::sleep_until(clock.instant(look_at).into()) => {
+                let now = clock.now();
+                if !signed_in && now >= signs_in_by {
+                    return End::Close(CloseCode::Policy, "nobody signed in");
+                }
+                if now >= heard_at + limits.silence {
+                    return End::Gone;
+                }
+                if !pinged && now >= heard_at + limits.ping {
+                    pinged = true;
+                    let ping = Message::Ping(Vec::new().into());
+                    match tokio::time::timeout(limits.reading, socket.send(ping)).await {
+                        Ok(Ok(())) => {}
+                        _ => return End::Gone,
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// When there is something to be looked at though nothing happens.
+fn next_look(
+    heard_at: Moment,
+    pinged: bool,
+    signed_in: bool,
+    signs_in_by: Moment,
+    limits: &DoorConfig,
+) -> Moment {
+    let silence = match pinged {
+        true => heard_at + limits.silence,
+        false => heard_at + limits.ping.min(limits.silence),
+    };
+    match signed_in {
+        true => silence,
+        false => silence.min(signs_in_by),
+    }
+}
+
+async fn feed(socket: &mut Socket, text: String, within: Duration) -> Result<(), End> {
+    match tokio::time::timeout(within, socket.feed(Message::Text(text.into()))).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(End::Gone),
+    }
+}
+
+async fn flush(socket: &mut Socket, within: Duration) -> Result<(), End> {
+    match tokio::time::timeout(within, socket.flush()).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(End::Gone),
+    }
+}

@@ -1,0 +1,86 @@
+//! The task that lets out what the service says, when what it rests on is durable.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::keep::Durable;
+use super::outbox::Outbox;
+use super::{Counts, NotTaken, count};
+use crate::im::names::ConnectionId;
+use crate::im::primitive::Outgoing;
+
+/// Groups that wait to become durable. Each holds what one turn of the service brought.
+pub(super) const GROUPS: usize = 64;
+
+/// Something to be done, in the order of the turns in which it came up.
+pub(super) enum Step {
+    /// There is a new connection.
+    Connected(ConnectionId, Outbox),
+    /// A connection went.
+    Gone(ConnectionId),
+    /// It may have this.
+    Send(ConnectionId, Box<Outgoing>),
+    /// It is to be closed when it has had everything.
+    Close(ConnectionId),
+    /// Somebody is told that what it gave is durable.
+    Done(oneshot::Sender<Result<(), NotTaken>>),
+}
+
+/// What one turn of the service brought.
+pub(super) struct Group {
+    /// Resolves when the changes of this turn are durable; none were made otherwise.
+    pub(super) durable: Option<Durable>,
+    /// What to do then.
+    pub(super) steps: Vec<Step>,
+}
+
+/// Lets out group after group. Ends with the first that is not stored, or when the service is gone.
+pub(super) async fn run(
+    mut groups: mpsc::Receiver<Group>,
+    counts: Arc<Counts>,
+    failed: watch::Sender<Option<String>>,
+) {
+    let mut outboxes: HashMap<ConnectionId, Outbox> = HashMap::new();
+    while let Some(group) = groups.recv().await {
+        if let Some(durable) = group.durable
+            && let Err(why) = durable.await
+        {
+            // All outboxes close with this task, and whoever waits for a word hears that it is gone.
+            failed.send_replace(Some(why));
+            return;
+        }
+        for step in group.steps {
+            match step {
+                Step::Connected(connection, outbox) => {
+                    outboxes.insert(connection, outbox);
+                }
+                Step::Gone(connection) | Step::Close(connection) => {
+                    outboxes.remove(&connection);
+                }
+                Step::Send(connection, outgoing) => {
+                    let Some(outbox) = outboxes.get(&connection) else {
+                        continue;
+                    };
+                    match outbox.try_send(outgoing) {
+                        Ok(()) => count(&counts.said, 1),
+                        Err(TrySendError::Full(_)) => {
+                            // Its log has everything that it misses.
+                            count(&counts.slow, 1);
+                            outboxes.remove(&connection);
+                        }
+                        Err(TrySendError::Closed(_)) => {
+                            outboxes.remove(&connection);
+                        }
+                    }
+                }
+                Step::Done(done) => {
+                    // Who went away does not want to know.
+                    let _unheard = done.send(Ok(()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! The task in which the service lives: takes events turn by turn, hands changes over, and passes on what is to be let
+//! out when they are durable.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+
+use super::keep::Keep;
+use super::outbox::Outbox;
+use super::release::{self, GROUPS, Group, Step};
+use super::{Counts, MakeChanges, NotTaken, closing, count};
+use crate::clock::Clock;
+use crate::im::config::Config;
+use crate::im::effects::{Effects, Now};
+use crate::im::names::ConnectionId;
+use crate::im::phone::{TextFate, TextFromPhone, TextToPhone};
+use crate::im::primitive::{Request, Unreadable};
+use crate::im::service::Service;
+use crate::message::Refused;
+
+/// Events that are taken in one turn: their changes become durable together.
+const TURN: usize = 128;
+
+/// How long changes wait that may be lost with a crash.
+const TIDY_EVERY: Duration = Duration::from_secs(1);
+
+/// How long it takes to begin again after something could not be stored: long enough not to do nothing else on a full
+/// disk.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Something for the service.
+pub(super) enum Event {
+    /// A connection came.
+    Connected(ConnectionId, IpAddr, Outbox),
+    /// A client sent something.
+    Heard(ConnectionId, Box<Result<Request, Unreadable>>),
+    /// A connection went.
+    Gone(ConnectionId),
+    /// A phone wrote.
+    FromPhone(TextFromPhone, oneshot::Sender<Result<(), NotTaken>>),
+    /// The carrier's word on a text.
+    Fate(TextFate, oneshot::Sender<Result<(), NotTaken>>),
+    /// An operator changes something.
+    Change(MakeChanges, oneshot::Sender<Result<(), NotTaken>>),
+}
+
+/// The service, and what it lives on.
+pub(super) struct Serving<K> {
+    config: Config,
+    secret: [u8; 32],
+    keep: K,
+    clock: Clock,
+    service: Service,
+}
+
+/// What one turn brought.
+#[derive(Default)]
+struct Turn {
+    urgent: bool,
+    texts: Vec<TextToPhone>,
+    steps: Vec<Step>,
+}
+
+impl Turn {
+    fn add(&mut self, effects: Effects) {
+        self.texts.extend(effects.to_phones);
+        let sends = effects.sends.into_iter();
+        self.steps
+            .extend(sends.map(|(connection, outgoing)| Step::Send(connection, Box::new(outgoing))));
+        self.steps
+            .extend(effects.closes.into_iter().map(Step::Close));
+    }
+}
+
+/// Why a run of the service ended.
+enum Ended {
+    /// The door closes.
+    Stopped,
+    /// Something could not be stored.
+    NotStored(String),
+}
+
+fn service(config: &Config, secret: [u8; 32]) -> Result<Service, Refused> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|why| Refused::new("chance", why.to_string()))?;
+    Service::new(config.clone(), secret, seed)
+}
+
+impl<K: Keep> Serving<K> {
+    pub(super) fn new(
+        config: Config,
+        secret: [u8; 32],
+        keep: K,
+        clock: Clock,
+    ) -> Result<Self, Refused> {
+        Ok(Self {
+            service: service(&config, secret)?,
+            config,
+            secret,
+            keep,
+            clock,
+        })
+    }
+
+    /// Serves until the door closes.
+    pub(super) async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        counts: Arc<Counts>,
+        mut stopped: watch::Receiver<bool>,
+    ) {
+        loop {
+            let (failed, failing) = watch::channel(None);
+            let (groups, waiting) = mpsc::channel(GROUPS);
+            let releasing = tokio::spawn(release::run(waiting, counts.clone(), failed));
+            let ended = self
+                .serve(&mut events, groups, failing.clone(), &mut stopped, &counts)
+                .await;
+            self.let_out(releasing).await;
+            let why = match (ended, failing.borrow().clone()) {
+                (Ended::NotStored(_), Some(why)) | (Ended::NotStored(why), None) => why,
+                (Ended::Stopped, _) => return,
+            };
+            tracing::error!(why, "the IM service begins again with what is stored");
+            count(&counts.rebuilt, 1);
+            loop {
+                tokio::time::sleep(PAUSE).await;
+                if *stopped.borrow() {
+                    return;
+                }
+                let anew = self.keep.anew();
+                match anew.and_then(|()| {
+                    service(&self.config, self.secret).map_err(|why| why.to_string())
+                }) {
+                    Ok(service) => {
+                        self.service = service;
+                        break;
+                    }
+                    Err(why) => tracing::error!(why, "the IM service cannot begin again yet"),
+                }
+            }
+        }
+    }
+
+    async fn let_out(&self, releasing: JoinHandle<()>) {
+        // It may have panicked; then it has said so.
+        let _ended = releasing.await;
+    }
+
+    async fn serve(
+        &mut self,
+        events: &mut mpsc::Receiver<Event>,
+        groups: mpsc::Sender<Group>,
+        mut failing: watch::Receiver<Option<String>>,
+        stopped: &mut watch::Receiver<bool>,
+        counts: &Counts,
+    ) -> Ended {
+        let mut heard = Vec::with_capacity(TURN);
+        let mut tidy = tokio::time::interval(TIDY_EVERY);
+        tidy.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let mut turn = Turn::default();
+            tokio::select! {
+                biased;
+                _ = failing.changed() => return Ended::NotStored(String::from("it was not stored")),
+                () = closing(stopped) => {
+                    // What came before is still done, then all connections are let go of.
+                    events.close();
+                    self.service.close();
+                    let done = self.last_turns(events, &groups, counts).await;
+                    return match done {
+                        Ok(()) => Ended::Stopped,
+                        Err(why) => Ended::NotStored(why),
+                    };
+                }
+                took = events.recv_many(&mut heard, TURN) => {
+                    if took == 0 {
+                        return Ended::Stopped;
+                    }
+                    count(&counts.heard, took as u64);
+                    for event in heard.drain(..) {
+                        if let Err(why) = self.take(event, &mut turn) {
+                            return Ended::NotStored(why);
+                        }
+                        if self.keep.is_crowded()
+                            && let Err(why) = self.pass_on(std::mem::take(&mut turn), &groups).await
+                        {
+                            return Ended::NotStored(why);
+                        }
+                    }
+                }
+                _ = tidy.tick() => {
+                    if let Err(why) = self.tidy(&mut turn) {
+                        return Ended::NotStored(why);
+                    }
+                }
+            }
+            if let Err(why) = self.pass_on(turn, &groups).await {
+                return Ended::NotStored(why);
+            }
+        }
+    }
+
+    async fn last_turns(
+        &mut self,
+        events: &mut mpsc::Receiver<Event>,
+        groups: &mpsc::Sender<Group>,
+        counts: &Counts,
+    ) -> Result<(), String> {
+        while let Some(event) = events.recv().await {
+            count(&counts.heard, 1);
+            let mut turn = Turn::default();
+            self.take(event, &mut turn)?;
+            self.pass_on(turn, groups).await?;
+        }
+        let turn = Turn {
+            urgent: self.keep.is_waiting(),
+            ..Turn::default()
+        };
+        self.pass_on(turn, groups).await
+    }
+
+    /// What may have waited, and what lapses.
+    fn tidy(&mut self, turn: &mut Turn) -> Result<(), String> {
+        let now = self.now();
+        let effects = self.service.handle_timeout(now, &self.keep);
+        self.keep.hand_over(&effects.changes)?;
+        turn.add(effects);
+        self.keep.sweep(now.wall)?;
+        turn.urgent = self.keep.is_waiting();
+        Ok(())
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            moment: self.clock.now(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    fn take(&mut self, event: Event, turn: &mut Turn) -> Result<(), String> {
+        let now = self.now();
+        let mut done = None;
+        let effects = match event {
+            Event::Connected(connection, from, outbox) => {
+                self.service.connected(connection, from);
+                turn.steps.push(Step::Connected(connection, outbox));
+                return Ok(());
+            }
+            Event::Heard(connection, request) => {
+                self.service.handle(now, &self.keep, connection, *request)
+            }
+            Event::Gone(connection) => {
+                turn.steps.push(Step::Gone(connection));
+                self.service.disconnected(now, connection)
+            }
+            Event::FromPhone(text, asks) => {
+                done = Some(asks);
+                let effects = self.service.from_phone(now, &self.keep, text);
+                effects.map_err(|why| why.to_string())?
+            }
+            Event::Fate(fate, asks) => {
+                done = Some(asks);
+                let effects = self.service.fate(now, &self.keep, fate);
+                effects.map_err(|why| why.to_string())?
+            }
+            Event::Change(make, asks) => match make(&self.keep) {
+                Ok(changes) => {
+                    done = Some(asks);
+                    Effects {
+                        changes,
+                        ..Effects::default()
+                    }
+                }
+                Err(why) => {
+                    // Who went away does not want to know.
+                    let _unheard = asks.send(Err(NotTaken(why)));
+                    return Ok(());
+                }
+            },
+        };
+        self.keep.hand_over(&effects.changes)?;
+        // Whoever asked waits for what was there before, too.
+        turn.urgent |= effects.is_urgent() || done.is_some();
+        turn.add(effects);
+        turn.steps.extend(done.map(Step::Done));
+        Ok(())
+    }
+
+    async fn pass_on(&self, turn: Turn, groups: &mpsc::Sender<Group>) -> Result<(), String> {
+        let durable = match turn.urgent {
+            true => Some(self.keep.store(turn.texts)?),
+            false => None,
+        };
+        if durable.is_none() && turn.steps.is_empty() {
+            return Ok(());
+        }
+        let group = Group {
+            durable,
+            steps: turn.steps,
+        };
+        let sent = groups.send(group).await;
+        sent.map_err(|_ended| String::from("it was not stored"))
+    }
+}

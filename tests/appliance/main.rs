@@ -1,0 +1,333 @@
+//! The appliance as operators run it: the real program as SMSC, edge and central, over real sockets and files, through a
+//! bad line, killed while busy.
+
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use sluice::sim::wan::Weather;
+use world::{PATIENCE, Setting, World, read_inbox, send_all};
+
+/// How many messages go each way.
+const MESSAGES: usize = 20_000;
+/// Over so many lanes.
+const LANES: usize = 4;
+/// To and from so many phones on each.
+const PHONES: usize = 5;
+
+/// The texts that central is given: to each phone of each lane in turn, numbered.
+fn texts() -> Vec<(String, String, String)> {
+    (0..MESSAGES)
+        .map(|number| {
+            let lane = number % LANES;
+            let phone = number / LANES % PHONES;
+            (
+                (17000 + lane).to_string(),
+                format!("+35840{lane:02}{phone:05}"),
+                format!("text {number}"),
+            )
+        })
+        .collect()
+}
+
+/// Phones that write as fast as the SMSC is taken from.
+fn phones() -> String {
+    let each = MESSAGES / LANES / PHONES;
+    let mut script = String::new();
+    for lane in 0..LANES {
+        for phone in 0..PHONES {
+            script += &format!(
+                "[[phone]]\nnumber = '+46700{lane:02}{phone:04}'\n[[phone.says]]\nto = '{}'\ntext = 'answer {{n}}'\n\
+                 every = '0s'\ntimes = {each}\n",
+                17000 + lane
+            );
+        }
+    }
+    script
+}
+
+/// The number behind the last space.
+fn number(text: &str) -> u64 {
+    let digits = text.rsplit(' ').next().expect("it has words");
+    digits.parse().unwrap_or_else(|_| panic!("{text:?}"))
+}
+
+/// What the edge itself says that it offered a second time: how often for each lane.
+fn told_in_doubt(log: &str) -> usize {
+    log.matches("offering a message again that the SMSC may have seen")
+        .count()
+}
+
+#[test]
+fn nothing_is_lost_or_repeated_while_edge_central_and_line_break_in_turn() {
+    let mut world = World::new(&Setting {
+        script: phones(),
+        lanes: LANES,
+        weather: Weather::delayed(10),
+        ..Setting::default()
+    });
+    let texts = texts();
+    let (world_ref, texts_ref) = (&world, &texts);
+    let (inbox, kills, edge, central) = std::thread::scope(|scope| {
+        let mut edge = world_ref.start("edge");
+        let mut central = world_ref.start("central");
+        let sending = scope.spawn(move || send_all(world_ref, texts_ref));
+        let reading = scope.spawn(move || read_inbox(world_ref, MESSAGES));
+        let mut kills = 0;
+        // In turn, for as long as there is something to break.
+        while !(sending.is_finished() && reading.is_finished()) {
+            std::thread::sleep(Duration::from_millis(700));
+            match kills % 4 {
+                0 => {
+                    edge.kill();
+                    edge = world_ref.start("edge");
+                }
+                1 => {
+                    world_ref.wan.change(|weather| weather.down = true);
+                    std::thread::sleep(Duration::from_millis(700));
+                    world_ref.wan.change(|weather| weather.down = false);
+                }
+                2 => {
+                    central.kill();
+                    central = world_ref.start("central");
+                }
+                _ => world_ref.wan.cut(),
+            }
+            kills += 1;
+            // It has to get somewhere between the kills, on a loaded machine too.
+            std::thread::sleep(Duration::from_millis(1300));
+        }
+        sending.join().expect("all texts are stored");
+        let inbox = reading.join().expect("all answers came");
+        (inbox, kills, edge, central)
+    });
+    assert!(kills >= 4, "edge, central and line were broken");
+
+    // What phones wrote: each once, those of a phone in the order in which it wrote them.
+    let mut by_phone: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for entry in &inbox {
+        let Some(message) = entry.get("message") else {
+            continue;
+        };
+        let from = message["from"].as_str().expect("a phone").to_owned();
+        let text = message["text"].as_str().expect("a text");
+        by_phone.entry(from).or_default().push(number(text));
+    }
+    assert_eq!(by_phone.len(), LANES * PHONES);
+    let first = *by_phone.values().next().expect("one").first().expect("one");
+    let each = (MESSAGES / LANES / PHONES) as u64;
+    for (phone, numbers) in &by_phone {
+        let expected: Vec<u64> = (first..first + each).collect();
+        assert_eq!(numbers, &expected, "{phone}: once, and in order");
+    }
+
+    // What phones got: all of it, in order; twice only what the edge says that it was in doubt about.
+    let begun = Instant::now();
+    while world.recorded("phone").len() < MESSAGES {
+        assert!(
+            begun.elapsed() < PATIENCE,
+            "{} of {MESSAGES} texts arrived; edge: {}",
+            world.recorded("phone").len(),
+            world.log("edge")
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let doubts = told_in_doubt(&world.log("edge"));
+    let mut got: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut seen: BTreeSet<u64> = BTreeSet::new();
+    let mut repeated = 0;
+    for record in world.recorded("phone") {
+        let to = record["to"].as_str().expect("a phone").to_owned();
+        let number = number(record["text"].as_str().expect("a text"));
+        let numbers = got.entry(to).or_default();
+        if seen.insert(number) {
+            numbers.push(number);
+        } else {
+            repeated += 1;
+            // The one in doubt is offered before anything else of its lane.
+            assert!(numbers.contains(&number));
+        }
+    }
+    assert_eq!(seen.len(), MESSAGES, "each text arrived");
+    assert!(
+        repeated <= doubts,
+        "{repeated} texts were repeated, and {doubts} were told as in doubt"
+    );
+    for (phone, numbers) in &got {
+        assert!(numbers.is_sorted(), "{phone}: in order");
+    }
+    assert!(doubts <= kills * LANES, "at most one a lane and kill");
+
+    let (took, code) = edge.terminate();
+    assert_eq!(code, Some(0));
+    assert!(
+        took < Duration::from_secs(5),
+        "the edge took {took:?} to stop"
+    );
+    let (took, code) = central.terminate();
+    assert_eq!(code, Some(0));
+    assert!(
+        took < Duration::from_secs(5),
+        "central took {took:?} to stop"
+    );
+    assert_eq!(world.smsc.counts()["breaches"], 0, "one at a time");
+}
+
+/// Waits for something that is seen from outside.
+fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn g18_texts_are_cut_and_joined_and_their_fate_is_told() {
+    for cimd2 in [false, true] {
+        let mut world = World::new(&Setting {
+            cimd2,
+            script: String::from("[[phone]]\nnumber = '+358409999999'\nfate = 'undeliverable'\n"),
+            ..Setting::default()
+        });
+        // Central first this time, and the edge later.
+        let central = world.start("central");
+        let long = "All work and no play makes Jack a dull boy. ".repeat(9);
+        let mut desk = world.desk();
+        for (key, to, text) in [
+            ("short", "+358401111111", "hello"),
+            ("long", "+358401111111", long.as_str()),
+            ("never", "+358409999999", "nobody is there"),
+        ] {
+            assert!(desk.say(&serde_json::json!({
+                "do": "send", "key": key, "from": "17000", "to": to, "text": text, "report": true,
+            })));
+            let reply = until("an answer", || desk.hear().expect("the desk is there"));
+            assert_eq!(reply["stored"]["key"], key);
+        }
+        let edge = world.start("edge");
+        assert_eq!(
+            world.smsc.ask(&format!("send +358401111111 17000 {long}")),
+            "sent"
+        );
+        assert!(desk.say(&serde_json::json!({"do": "inbox", "after": 0})));
+        let mut fates: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut text = None;
+        while text.is_none()
+            || ["short", "long", "never"]
+                .iter()
+                .any(|key| fates.get(*key).is_none_or(|states| states.len() < 2))
+        {
+            let reply = until("an entry", || desk.hear().expect("the desk is there"));
+            let entry = &reply["entry"];
+            if let Some(message) = entry.get("message") {
+                assert_eq!(message["from"], "+358401111111");
+                assert_eq!(message["to"], "17000");
+                text = message["text"].as_str().map(str::to_owned);
+            } else {
+                let fate = &entry["fate"];
+                fates
+                    .entry(fate["key"].as_str().expect("our key").to_owned())
+                    .or_default()
+                    .push(fate["state"].as_str().expect("a state").to_owned());
+            }
+        }
+        assert_eq!(
+            text.as_deref(),
+            Some(long.trim_end()),
+            "joined to the one text that it was"
+        );
+        assert_eq!(fates["short"], ["sent", "delivered"]);
+        assert_eq!(
+            fates["long"],
+            ["sent", "delivered"],
+            "one fate of all its parts"
+        );
+        assert_eq!(fates["never"], ["sent", "undeliverable"]);
+        let parts: Vec<Value> = world.recorded("phone");
+        assert_eq!(parts.len(), 4, "three parts and the short one");
+        edge.terminate();
+        central.terminate();
+    }
+}
+
+#[test]
+fn orders_status_and_trace_of_what_runs() {
+    let mut world = World::new(&Setting::default());
+    let edge = world.start("edge");
+    let central = world.start("central");
+    let ask = |mode: &str, arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
+            .args(arguments)
+            .arg("--socket")
+            .arg(world.path().join(mode).with_extension("sock"))
+            .output()
+            .expect("sluice runs");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr),
+        )
+    };
+    // Both come up by themselves and say so.
+    for mode in ["edge", "central"] {
+        until("a status without trouble", || {
+            let (code, seen) = ask(mode, &["status", "--json"]);
+            (code == Some(0)).then_some(seen)
+        });
+    }
+    // A lane that is suspended offers nothing, and its message can be traced to where it waits.
+    let (code, told) = ask("edge", &["lane", "suspend", "oslo/lane-0"]);
+    assert_eq!(code, Some(0), "{told}");
+    let id = send_all(
+        &world,
+        &[("17000".into(), "+358401111111".into(), "hello".into())],
+    )
+    .remove(0);
+    until("the message on its lane", || {
+        let (_, told) = ask("central", &["trace", &id]);
+        told.contains("confirmed").then_some(())
+    });
+    assert!(world.recorded("phone").is_empty());
+    let (_, told) = ask("edge", &["status"]);
+    assert!(told.contains("sluice lane resume oslo/lane-0"), "{told}");
+    let (code, told) = ask("edge", &["lane", "resume", "oslo/lane-0"]);
+    assert_eq!(code, Some(0), "{told}");
+    until("the message at the phone", || {
+        (world.recorded("phone").len() == 1).then_some(())
+    });
+    until("its end", || {
+        let (_, told) = ask("central", &["trace", &id]);
+        told.contains("accepted").then_some(())
+    });
+    // What the SMSC side is asked for is no business of central.
+    let (code, told) = ask("central", &["lane", "suspend", "oslo/lane-0"]);
+    assert_ne!(code, Some(0));
+    assert!(told.contains("at edge oslo"), "{told}");
+    // Another configuration is taken up without a new session.
+    let file = world.path().join("edge.toml");
+    let before = std::fs::read_to_string(&file).expect("it is there");
+    std::fs::write(
+        &file,
+        before.replace("name = 'lane-0'", "name = 'lane-0'\nthroughput = 50.0"),
+    )
+    .expect("it is written");
+    let (code, told) = ask("edge", &["reload"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("throughput"), "{told}");
+    edge.hang_up();
+    until("the reload by signal", || {
+        world.log("edge").contains("throughput").then_some(())
+    });
+    assert_eq!(world.smsc.counts()["logins"], 1, "the session went on");
+    for running in [edge, central] {
+        let (took, code) = running.terminate();
+        assert_eq!(code, Some(0));
+        assert!(took < Duration::from_secs(5), "it took {took:?} to stop");
+    }
+}
