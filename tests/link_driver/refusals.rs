@@ -265,6 +265,7 @@ async fn an_edge_that_lies_is_cut_off_with_the_reason_at_both_ends() {
         sent: Mark::default(),
         confirmed: Mark::default(),
         processed: Mark::default(),
+        imprint: 0,
     }));
     let accepted = || Outcome::Accepted(SmscId::NONE);
     let lies: [(Frame, &str); 3] = [
@@ -379,6 +380,7 @@ async fn a_central_that_lies_is_cut_off_and_called_again() {
         sent: Mark::default(),
         confirmed: Mark::default(),
         processed: Mark::default(),
+        imprint: 0,
         ..shown.clone()
     };
     let lie = Frame::Confirmed {
