@@ -380,6 +380,7 @@ async fn a_central_that_lies_is_cut_off_and_called_again() {
         sent: Mark::default(),
         confirmed: Mark::default(),
         processed: Mark::default(),
+        imprint: 0,
         ..shown.clone()
     };
     let lie = Frame::Confirmed {
