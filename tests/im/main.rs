@@ -1,4 +1,7 @@
 //! The IM service: its primitives, its dialogues, its log.
 
+mod log;
 mod primitives;
+mod stage;
+mod stories;
 mod validator;

