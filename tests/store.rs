@@ -11,6 +11,8 @@ mod exports;
 mod groups;
 #[path = "store/kills.rs"]
 mod kills;
+#[path = "store/post.rs"]
+mod post;
 #[path = "store/rails.rs"]
 mod rails;
 #[path = "store/service.rs"]

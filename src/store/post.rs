@@ -3,14 +3,15 @@
 //! What is kept is told apart by [`Shelf`]; each record is a value of its owner's making. Writers change several records
 //! at once and do not wait for one another: [`Post`] remembers what was handed to the store and is not durable yet, so
 //! that who reads, decides and writes sees what others have just decided. Batches become durable in the order in which
-//! they were submitted, so whatever a later one was made from is durable before it.
+//! they were submitted, so whatever a later one was made from is durable before it; and when one is not stored, none of
+//! those after it is, until the post [begins anew](Post::anew) from what is durable.
 
 use std::collections::HashMap;
 use std::ops::Range as Numbers;
 
 use bytes::Bytes;
 
-use super::{Batch, Range, Store, StoreError, Submitted};
+use super::{Batch, Chain, Range, Store, StoreError, Submitted};
 use crate::clock::WallTime;
 use crate::lane::{Lane, RingName};
 
@@ -123,6 +124,8 @@ pub struct Post {
     /// What was changed since the last submit, and what stood there before.
     staged: Vec<(Bytes, Option<Newest>)>,
     change: u64,
+    /// Each change was made from those before it.
+    chain: Chain,
 }
 
 impl Post {
@@ -133,7 +136,23 @@ impl Post {
             pending: HashMap::new(),
             staged: Vec::new(),
             change: 1,
+            chain: Chain::default(),
         }
+    }
+
+    /// The post as it is durable, after the store did not take something. Changes of the former one may still be
+    /// [settled](Self::settled) here: they are told apart by their numbers.
+    #[must_use]
+    pub fn anew(&self) -> Self {
+        Self {
+            change: self.change,
+            ..Self::new(self.store.clone())
+        }
+    }
+
+    /// Whether something was not stored, so that nothing more will be.
+    pub fn is_broken(&self) -> bool {
+        self.chain.is_broken()
     }
 
     /// A record as it is or will be.
@@ -181,6 +200,7 @@ impl Post {
                 Some((_, None)) | None => with.delete(key.clone()),
             }
         }
+        with.follows(&self.chain);
         match self.store.submit(with) {
             Ok(submitted) => {
                 let pending = staged.into_iter().map(|(key, _)| (key, change)).collect();

@@ -82,7 +82,9 @@ impl LedgerError {
             self,
             Self::Backlog { .. }
                 | Self::Inbox
-                | Self::Store(StoreError::NoRoom { .. } | StoreError::Crowded { .. })
+                | Self::Store(
+                    StoreError::NoRoom { .. } | StoreError::Crowded { .. } | StoreError::Broken
+                )
         )
     }
 }
@@ -179,7 +181,7 @@ impl Ledger {
         config: watch::Receiver<Arc<CentralConfig>>,
     ) -> Result<Self, LedgerError> {
         let patience = config.borrow().parts.timeout;
-        let books = Books::load(&store, patience)?;
+        let books = Books::load(&store, Post::new(store.clone()), patience)?;
         let ledger = Self {
             arrivals: watch::Sender::new(books.last_place),
             news: watch::Sender::new(books.counters.last_entry),
@@ -195,7 +197,10 @@ impl Ledger {
     /// Begins anew from what is durable, after the store did not take something.
     pub(super) fn reopen(&self) -> Result<(), LedgerError> {
         let patience = self.config.borrow().parts.timeout;
-        *self.books() = Books::load(&self.store, patience)?;
+        let mut books = self.books();
+        let post = books.post.anew();
+        *books = Books::load(&self.store, post, patience)?;
+        drop(books);
         self.recall()
     }
 
@@ -207,8 +212,17 @@ impl Ledger {
     /// Returns when a change is durable.
     async fn keep(&self, promise: Promise) -> Result<(), LedgerError> {
         let durable = promise.submitted.durable().await;
-        self.books().post.settled(promise.pending);
-        durable?;
+        let mut books = self.books();
+        books.post.settled(promise.pending);
+        let broken = books.post.is_broken();
+        drop(books);
+        if let Err(why) = durable {
+            // What the books hold beyond the disk rests on it. The first to see that begins anew for all.
+            if broken {
+                self.reopen()?;
+            }
+            return Err(why.into());
+        }
         Ok(())
     }
 
@@ -445,8 +459,7 @@ impl Ledger {
 }
 
 impl Books {
-    fn load(store: &Store, patience: Duration) -> Result<Self, StoreError> {
-        let post = Post::new(store.clone());
+    fn load(store: &Store, post: Post, patience: Duration) -> Result<Self, StoreError> {
         let counters = match post.read(&Shelf::Counters)? {
             Some(value) => record::read("the counters", &value)?,
             None => Counters::default(),
