@@ -181,6 +181,8 @@ pub const FILES: &[&str] = &[
     "main",
     // The status socket is a file, with permissions.
     "status::socket",
+    // The desk's socket has a name in the file system, and a mode.
+    "central::desk",
     // The pairing of two ends writes their certificates.
     "link::pki::*",
 ];
