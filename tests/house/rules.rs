@@ -182,6 +182,8 @@ pub const FILES: &[&str] = &[
     // Sockets are files, with permissions.
     "central::desk",
     "status::socket",
+    // The desk's socket has a name in the file system, and a mode.
+    "central::desk",
     // The pairing of two ends writes their certificates.
     "link::pki::*",
 ];
