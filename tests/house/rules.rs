@@ -179,11 +179,9 @@ pub const FILES: &[&str] = &[
     "sim::*",
     "demo::*",
     "main",
-    // Sockets are files, with permissions.
+    // Sockets have a name in the file system, and a mode.
     "central::desk",
     "status::socket",
-    // The desk's socket has a name in the file system, and a mode.
-    "central::desk",
     // The pairing of two ends writes their certificates.
     "link::pki::*",
 ];
