@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{Exit, Failure};
+use super::{Exit, Failure, panic};
 use crate::central::config::CentralConfig;
 use crate::central::{CentralError, CentralSubject};
 use crate::clock::Clock;
@@ -22,6 +22,7 @@ use crate::notify::{Notifier, watchdog_interval};
 use crate::ring::life::Rings;
 use crate::status::config::{MetricsConfig, StatusConfig};
 use crate::status::{MetricsDoor, SocketError, StatusDoor, Subject, trouble};
+use crate::store;
 
 /// Which of the two this machine is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -110,13 +111,13 @@ pub(super) fn run(mode: Mode, args: RunArgs, filter: Option<&str>) -> Result<Exi
     let done = match mode {
         Mode::Edge => load::<EdgeConfig>(&file).and_then(|loaded| {
             let log = log::begin(&loaded.config.log, filter)?;
-            end_on_panic();
+            panic::end_the_process(store::is_opening);
             warn(&loaded);
             runtime.block_on(edge(file, loaded, log))
         }),
         Mode::Central => load::<CentralConfig>(&file).and_then(|loaded| {
             let log = log::begin(&loaded.config.log, filter)?;
-            end_on_panic();
+            panic::end_the_process(store::is_opening);
             warn(&loaded);
             runtime.block_on(central(file, loaded, log))
         }),
@@ -125,19 +126,6 @@ pub(super) fn run(mode: Mode, args: RunArgs, filter: Option<&str>) -> Result<Exi
     runtime.shutdown_background();
     done?;
     Ok(Exit::Good)
-}
-
-/// A ghost of a service is worse than a restart: a panic anywhere ends the process at once. Only the store, while it is
-/// opened, survives the panics of its engine.
-fn end_on_panic() {
-    let tell = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |info| {
-        if crate::store::is_opening() {
-            return;
-        }
-        tell(info);
-        std::process::abort();
-    }));
 }
 
 /// What the process is told from outside.
