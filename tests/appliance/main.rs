@@ -218,10 +218,11 @@ fn g18_texts_are_cut_and_joined_and_their_fate_is_told() {
         assert!(desk.say(&serde_json::json!({"do": "inbox", "after": 0})));
         let mut fates: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut text = None;
+        let is_final = |states: &Vec<String>| states.iter().any(|state| state != "sent");
         while text.is_none()
             || ["short", "long", "never"]
                 .iter()
-                .any(|key| fates.get(*key).is_none_or(|states| states.len() < 2))
+                .any(|key| !fates.get(*key).is_some_and(is_final))
         {
             let reply = until("an entry", || desk.hear().expect("the desk is there"));
             let entry = &reply["entry"];
@@ -242,13 +243,18 @@ fn g18_texts_are_cut_and_joined_and_their_fate_is_told() {
             Some(long.trim_end()),
             "joined to the one text that it was"
         );
-        assert_eq!(fates["short"], ["sent", "delivered"]);
-        assert_eq!(
-            fates["long"],
-            ["sent", "delivered"],
-            "one fate of all its parts"
-        );
-        assert_eq!(fates["never"], ["sent", "undeliverable"]);
+        // The carrier's answer and its report take different rings; a report that is first leaves nothing to tell.
+        for (key, fate) in [
+            ("short", "delivered"),
+            ("long", "delivered"),
+            ("never", "undeliverable"),
+        ] {
+            let told = &fates[key];
+            assert!(
+                told == &["sent", fate] || told == &[fate],
+                "{key}: one fate of all its parts, not {told:?}"
+            );
+        }
         let parts: Vec<Value> = world.recorded("phone");
         assert_eq!(parts.len(), 4, "three parts and the short one");
         edge.terminate();
