@@ -10,9 +10,9 @@
 //!
 //! | object | how many | owner |
 //! |---|---|---|
-//! | ledger | one: all that central has promised, durably | [`ledger`] |
-//! | dispatch | one for as long as the ring file is open: puts what waits on lanes | [`run`] |
-//! | arrivals | one a mirror, for as long as the ring file is open | [`run`] |
+//! | ledger | one: all that central has promised, durably | `ledger` |
+//! | dispatch | one for as long as the ring file is open: puts what waits on lanes | `run` |
+//! | arrivals | one a mirror, for as long as the ring file is open | `run` |
 //! | links | one | [`crate::link::driver::CentralLinks`] |
 //! | desk | one: programs on this machine | [`desk`] |
 

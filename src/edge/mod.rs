@@ -11,7 +11,7 @@
 //! | object | how many | owner |
 //! |---|---|---|
 //! | ring file | one | [`crate::ring::life`]: a task that flushes it, and opens it anew |
-//! | lane | one for each `[[lane]]` | [`lane`]: a task that keeps its session |
+//! | lane | one for each `[[lane]]` | `lane`: a task that keeps its session |
 //! | link | one | [`crate::link::driver::EdgeLink`]; given other rings when the file was opened anew |
 
 pub mod config;

@@ -2,7 +2,7 @@
 //!
 //! Each change is a record put under its key, or a key whose record is gone. Applying one twice is applying it once, and
 //! none needs to know what was there before; so a store needs no locks across users, and may retry. Changes of one
-//! [`super::Effects`] belong together: all of them, or none.
+//! [`Effects`](super::effects::Effects) belong together: all of them, or none.
 
 use std::sync::Arc;
 

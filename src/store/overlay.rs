@@ -29,7 +29,7 @@ const PIECES: u8 = b'~';
 /// Octets of a piece.
 const PIECE: usize = MAX_VALUE;
 
-/// What was taken from an overlay to be stored; say [`Overlay::settled`] when it is durable.
+/// What was taken from an overlay to be stored; say `Overlay::settled` when it is durable.
 #[derive(Debug, Default)]
 #[must_use = "what is durable is forgotten by the overlay when it is told so"]
 pub struct Pending {

@@ -1,7 +1,7 @@
 //! The service itself: takes what happens, reads the shelf, gives effects.
 //!
-//! One file for each family of requests; each handler fills a [`Draft`] and gives an answer or a refusal. What is refused
-//! leaves nothing behind. [`Service::finish`] turns a draft into effects: the answer, what points are fed, and what is to
+//! One file for each family of requests; each handler fills a `Draft` and gives an answer or a refusal. What is refused
+//! leaves nothing behind. `Service::finish` turns a draft into effects: the answer, what points are fed, and what is to
 //! be remembered.
 
 mod answers;

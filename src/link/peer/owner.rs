@@ -82,12 +82,12 @@ impl<R: RingView> Peer<R> {
         self.schedule(now);
     }
 
-    /// These messages of [`Action::Store`] are durable.
+    /// These messages of [`Action::Store`](crate::link::Action::Store) are durable.
     pub fn stored(&mut self, now: Moment, ring: usize, sequences: &[Sequence]) {
         self.with_mirror(now, ring, |mirror, at| mirror.stored(at, sequences));
     }
 
-    /// These messages of [`Action::Store`] could not be stored. If the ring is done for, say [`Peer::ring_failed`].
+    /// These messages of [`Action::Store`](crate::link::Action::Store) could not be stored. If the ring is done for, say [`Peer::ring_failed`].
     pub fn not_stored(&mut self, now: Moment, ring: usize, sequences: &[Sequence]) {
         self.with_mirror(now, ring, |mirror, _| {
             mirror.not_stored(sequences);
@@ -95,12 +95,12 @@ impl<R: RingView> Peer<R> {
         });
     }
 
-    /// An outcome batch of [`Action::Outcomes`] is kept: the messages are processed.
+    /// An outcome batch of [`Action::Outcomes`](crate::link::Action::Outcomes) is kept: the messages are processed.
     pub fn outcomes_taken(&mut self, now: Moment, ring: usize, sequences: &[Sequence]) {
         self.with_origin(now, ring, |origin, at| origin.outcomes_taken(at, sequences));
     }
 
-    /// [`Action::Repair`] is done, durably.
+    /// [`Action::Repair`](crate::link::Action::Repair) is done, durably.
     pub fn repaired(&mut self, now: Moment, ring: usize, sequence: Sequence) {
         self.with_origin(now, ring, |origin, _| {
             origin.repaired(sequence);
@@ -108,7 +108,7 @@ impl<R: RingView> Peer<R> {
         });
     }
 
-    /// [`Action::Adopt`] is done; this is the ring in its new life.
+    /// [`Action::Adopt`](crate::link::Action::Adopt) is done; this is the ring in its new life.
     pub fn adopted(&mut self, now: Moment, ring: usize, renewed: R) {
         let port = &mut self.ports[ring];
         port.ring = renewed;
