@@ -1,6 +1,8 @@
 //! `sluice edge` and `sluice central`, and the same by `--mode`: the two that run for years.
 
+use std::future::pending;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use crate::log::{self, LogError};
 use crate::notify::{Notifier, watchdog_interval};
 use crate::ring::life::Rings;
 use crate::status::config::{MetricsConfig, StatusConfig};
-use crate::status::{MetricsDoor, SocketError, StatusDoor, Subject, trouble};
+use crate::status::{MetricsDoor, Order, SocketError, StatusDoor, Subject, trouble};
 use crate::store;
 
 /// Which of the two this machine is.
@@ -240,6 +242,33 @@ fn pulse<S: Subject>(subject: &S, notifier: &Notifier) {
     notifier.alive();
 }
 
+/// Does what the process is told from outside until it is to stop, or it has failed.
+async fn attend<S: Subject>(
+    subject: &S,
+    signals: &mut Signals,
+    notifier: &Notifier,
+    failed: impl Future<Output = ServeError>,
+) -> Result<(), ServeError> {
+    let mut failed = pin!(failed);
+    let mut pulse_due = tokio::time::interval(watchdog_interval().unwrap_or(PULSE));
+    loop {
+        tokio::select! {
+            told = signals.next() => match told {
+                Told::Stop => return Ok(()),
+                Told::Reload => {
+                    notifier.reloading();
+                    if let Err(why) = subject.order(Order::Reload).await {
+                        tracing::error!("everything stays as it is: {why}");
+                    }
+                    notifier.ready();
+                }
+            },
+            why = &mut failed => return Err(why),
+            _ = pulse_due.tick() => pulse(subject, notifier),
+        }
+    }
+}
+
 async fn edge(file: PathBuf, loaded: Loaded<EdgeConfig>, log: log::Tap) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     let config = loaded.config.clone();
@@ -249,22 +278,7 @@ async fn edge(file: PathBuf, loaded: Loaded<EdgeConfig>, log: log::Tap) -> Resul
     shown.tasks.spawn(edge.clone().sample());
     tracing::info!(edge = %config.name, lanes = config.lanes.len(), "the edge is at work");
     shown.notifier.ready();
-    let mut pulse_due = tokio::time::interval(watchdog_interval().unwrap_or(PULSE));
-    loop {
-        tokio::select! {
-            told = signals.next() => match told {
-                Told::Stop => break,
-                Told::Reload => {
-                    shown.notifier.reloading();
-                    if let Err(why) = edge.reload().await {
-                        tracing::error!("everything stays as it is: {why}");
-                    }
-                    shown.notifier.ready();
-                }
-            },
-            _ = pulse_due.tick() => pulse(&*edge, &shown.notifier),
-        }
-    }
+    attend(&*edge, &mut signals, &shown.notifier, pending()).await?;
     shown.notifier.stopping();
     edge.edge().stop().await;
     Ok(())
@@ -289,26 +303,12 @@ async fn central(
     shown.tasks.spawn(central.clone().sample());
     tracing::info!(edges = config.edges.len(), "central is at work");
     shown.notifier.ready();
-    let mut pulse_due = tokio::time::interval(watchdog_interval().unwrap_or(PULSE));
-    loop {
-        tokio::select! {
-            told = signals.next() => match told {
-                Told::Stop => break,
-                Told::Reload => {
-                    shown.notifier.reloading();
-                    if let Err(why) = central.reload().await {
-                        tracing::error!("everything stays as it is: {why}");
-                    }
-                    shown.notifier.ready();
-                }
-            },
-            why = central.central().failed() => {
-                tracing::error!(%why, "central cannot go on");
-                return Err(why.into());
-            }
-            _ = pulse_due.tick() => pulse(&*central, &shown.notifier),
-        }
-    }
+    let failed = async {
+        let why = central.central().failed().await;
+        tracing::error!(%why, "central cannot go on");
+        why.into()
+    };
+    attend(&*central, &mut signals, &shown.notifier, failed).await?;
     shown.notifier.stopping();
     central.central().stop().await;
     Ok(())
