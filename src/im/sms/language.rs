@@ -279,10 +279,6 @@ impl Reader {
         Ok(())
     }
 
-    #[expect(
-        clippy::type_complexity,
-        reason = "both halves are fields of a language and are made in one go"
-    )]
     fn commands(
         &self,
         written: &BTreeMap<String, Vec<String>>,
