@@ -235,7 +235,7 @@ fn hand(lane: usize, number: usize) -> Hand {
 /// first tenth and the ninth.
 async fn rate(lanes: usize, delay_ms: u64, count: usize) -> (f64, f64) {
     let world = World::new(lanes, delay_ms).await;
-    let central = Central::start(world.central()).expect("central");
+    let central = Central::start(world.central()).await.expect("central");
     let edge = Edge::start(world.edge()).expect("the edge");
     let ledger = central.ledger().clone();
     // The link stands when something has come through.

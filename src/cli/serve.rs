@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::{self, Document, Loaded};
 use crate::edge::config::EdgeConfig;
 use crate::edge::{EdgeError, EdgeSubject};
+use crate::im::door::config::DoorError;
 use crate::log::access::Follower;
 use crate::log::{self, LogError};
 use crate::notify::{Notifier, watchdog_interval};
@@ -89,6 +90,8 @@ impl ServeError {
                     Exit::Storage
                 }
                 CentralError::Identity(_) => Exit::Configuration,
+                CentralError::Door(DoorError::Listen(..)) => Exit::Down,
+                CentralError::Door(_) => Exit::Configuration,
                 CentralError::Listen(_) | CentralError::Desk(_) => Exit::Down,
             },
             Self::Log(_) => Exit::Configuration,
@@ -291,7 +294,7 @@ async fn central(
 ) -> Result<(), ServeError> {
     let mut signals = Signals::new()?;
     let config = loaded.config.clone();
-    let central = CentralSubject::start(file, loaded, Some(log))?;
+    let central = CentralSubject::start(file, loaded, Some(log)).await?;
     let mut shown = Shown::open(
         &central,
         CentralConfig::MODE,

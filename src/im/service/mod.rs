@@ -89,6 +89,7 @@ pub struct Service {
     codes_to_phone: Rates<PhoneNumber>,
     sign_ups: Rates<Origin>,
     next_sweep: Moment,
+    texts_held: bool,
     is_closing: bool,
 }
 
@@ -118,6 +119,7 @@ impl Service {
             codes_to_phone: Rates::new(codes, HOUR, codes),
             sign_ups: Rates::new(sign_up::PER_HOUR, HOUR, sign_up::PER_HOUR),
             next_sweep: Moment::START,
+            texts_held: false,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -144,6 +146,17 @@ impl Service {
     /// From now on every request is answered with 502.
     pub const fn close(&mut self) {
         self.is_closing = true;
+    }
+
+    /// Whether whoever carries texts has no room for more: then no user's message goes to a phone. What the service itself
+    /// answers to phones still does.
+    pub const fn hold_texts(&mut self, hold: bool) {
+        self.texts_held = hold;
+    }
+
+    /// Whether a message of a user may become one more text.
+    fn may_text(&mut self, user: &UserName, now: Moment) -> bool {
+        !self.texts_held && self.texts.take(user, now).is_ok()
     }
 
     /// How many points there are.
