@@ -336,6 +336,14 @@ impl CentralConfig {
         findings.within("im", |findings| {
             findings.take_deep(im.check());
             findings.within("door", |findings| findings.take(im.door.check()));
+            findings.within("presence", |findings| {
+                if im.presence.registry.iter().any(|file| !file.is_absolute()) {
+                    findings.refuse(
+                        "registry",
+                        "depends on where the service is started; write whole paths",
+                    );
+                }
+            });
             let Some(phones) = &im.phones else { return };
             let number = Party::ShortCode(phones.number.clone());
             findings.within("phones", |findings| {

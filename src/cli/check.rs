@@ -349,7 +349,12 @@ fn central(config: &CentralConfig, report: &mut Report<'_>) -> io::Result<()> {
     rings(&config.ring_file(), &config.rings(), report)?;
     room(&config.store.directory, 0, report)?;
     match &config.im {
-        Some(im) => im_door(&im.door, report),
+        Some(im) => {
+            if let Err(why) = super::attributes::read(&mut im.clone()) {
+                report.wrong(&why.to_string())?;
+            }
+            im_door(&im.door, report)
+        }
         None => Ok(()),
     }
 }

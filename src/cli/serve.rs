@@ -11,6 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::attributes::{self, AttributesError};
 use super::{Exit, Failure, panic};
 use crate::central::config::CentralConfig;
 use crate::central::{CentralError, CentralSubject};
@@ -62,6 +63,9 @@ pub enum ServeError {
     /// Central.
     #[error(transparent)]
     Central(Box<CentralError>),
+    /// The attributes of presence.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -94,7 +98,7 @@ impl ServeError {
                 CentralError::Door(_) => Exit::Configuration,
                 CentralError::Listen(_) | CentralError::Desk(_) => Exit::Down,
             },
-            Self::Log(_) => Exit::Configuration,
+            Self::Attributes(_) | Self::Log(_) => Exit::Configuration,
             Self::Status(_) | Self::System(_) => Exit::Down,
         }
     }
@@ -289,9 +293,12 @@ async fn edge(file: PathBuf, loaded: Loaded<EdgeConfig>, log: log::Tap) -> Resul
 
 async fn central(
     file: PathBuf,
-    loaded: Loaded<CentralConfig>,
+    mut loaded: Loaded<CentralConfig>,
     log: log::Tap,
 ) -> Result<(), ServeError> {
+    if let Some(im) = &mut loaded.config.im {
+        attributes::read(im)?;
+    }
     let mut signals = Signals::new()?;
     let config = loaded.config.clone();
     let central = CentralSubject::start(file, loaded, Some(log)).await?;

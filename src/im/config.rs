@@ -1,5 +1,6 @@
 //! `[im]` of the configuration: what an operator may want otherwise.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::Error;
@@ -9,6 +10,7 @@ use super::auth::HistoricalScheme;
 use super::door::config::DoorConfig;
 use super::limits::MAX_TEXT;
 use crate::message::{Refused, ShortCode};
+use crate::presence::{self, Registry};
 
 /// The IM service.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -51,6 +53,17 @@ pub struct Config {
     pub max_blocked: u32,
     /// Where and how clients come in.
     pub door: DoorConfig,
+    /// A point whose user has done nothing for so long is idle. Default 10 min.
+    #[serde(deserialize_with = "duration")]
+    pub idle_after: Duration,
+    /// How often a user may change or authorise presence in a second, on average; ten times that at once. Default 10.
+    pub presence_per_second: u32,
+    /// Presence.
+    pub presence: presence::Config,
+    /// The attributes of presence: those within the program, and those of the files that `presence.registry` names. Whoever
+    /// reads the configuration reads these.
+    #[serde(skip)]
+    pub attributes: Arc<Registry>,
     /// Groups.
     pub groups: GroupConfig,
     /// Content of groups.
@@ -159,6 +172,10 @@ impl Default for Config {
             max_buddies: 500,
             max_blocked: 1000,
             door: DoorConfig::default(),
+            idle_after: Duration::from_secs(600),
+            presence_per_second: 10,
+            presence: presence::Config::default(),
+            attributes: Arc::new(Registry::base()),
             groups: GroupConfig::default(),
             content: ContentConfig::default(),
             phones: None,
@@ -217,6 +234,9 @@ impl Config {
         }
         if self.messages_per_second == 0 {
             return refuse("messages_per_second", "is 0; nobody could write");
+        }
+        if self.presence_per_second == 0 {
+            return refuse("presence_per_second", "is 0; nobody could say where it is");
         }
         if self.nonce_good_for.is_zero() {
             return refuse("nonce_good_for", "is nothing; nobody could sign in");

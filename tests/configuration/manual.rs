@@ -53,6 +53,7 @@ fn the_manual_names_every_key() {
         "[im]\n",
         "[im.door]\n",
         "[im.phones]\nnumber = '17000'\n",
+        "[im.presence]\n",
         "[im.groups]\n",
         "[im.content]\n",
     ] {
