@@ -368,7 +368,7 @@ fn million(runtime: &tokio::runtime::Runtime) {
             .scan(&Range::prefix(b"post/w"), 1)
             .expect("it can be read");
         let value = row[0].value.clone();
-        let mut post = Post::new(store.clone());
+        let mut post = Post::new(store.clone()).expect("a post");
         for chunk in (2..=WAITING).collect::<Vec<_>>().chunks(1900) {
             for &number in chunk {
                 post.put(&Shelf::Waiting(number), value.clone());
