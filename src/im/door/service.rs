@@ -214,12 +214,12 @@ impl<K: Keep> Serving<K> {
                         }
                     }
                 }
-                () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
                 _ = tidy.tick() => {
                     if let Err(why) = self.tidy(&mut turn) {
                         return Ended::NotStored(why);
                     }
                 }
+                () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
             }
             if let Err(why) = self.pass_on(turn, &groups).await {
                 return Ended::NotStored(why);
