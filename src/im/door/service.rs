@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::keep::Keep;
@@ -35,8 +35,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Event {
     /// A connection came.
     Connected(ConnectionId, IpAddr, Outbox),
-    /// A client sent something.
-    Heard(ConnectionId, Box<Result<Request, Unreadable>>),
+    /// A client sent something. Its connection brings more when the permit comes back.
+    Heard(
+        ConnectionId,
+        Box<Result<Request, Unreadable>>,
+        OwnedSemaphorePermit,
+    ),
     /// A connection went.
     Gone(ConnectionId),
     /// A phone wrote.
@@ -244,13 +248,15 @@ impl<K: Keep> Serving<K> {
     fn take(&mut self, event: Event, turn: &mut Turn) -> Result<(), String> {
         let now = self.now();
         let mut done = None;
+        let mut heard = None;
         let effects = match event {
             Event::Connected(connection, from, outbox) => {
                 self.service.connected(connection, from);
                 turn.steps.push(Step::Connected(connection, outbox));
                 return Ok(());
             }
-            Event::Heard(connection, request) => {
+            Event::Heard(connection, request, permit) => {
+                heard = Some(Step::Heard(connection, permit));
                 self.service.handle(now, &self.keep, connection, *request)
             }
             Event::Gone(connection) => {
@@ -287,6 +293,7 @@ impl<K: Keep> Serving<K> {
         turn.urgent |= effects.is_urgent() || done.is_some();
         turn.add(effects);
         turn.steps.extend(done.map(Step::Done));
+        turn.steps.extend(heard);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::is_false;
-use crate::im::names::{GroupName, Needle, Topic};
+use crate::im::names::{Cursor, GroupName, Needle, Topic};
 use crate::message::UserName;
 
 /// What groups are looked for by. One at a time: each is an index.
@@ -15,7 +15,7 @@ pub enum GroupQuery {
     Topic(Topic),
     /// Those whose name begins so.
     Name(Needle),
-    /// Those that this user owns.
+    /// Those that this user owns: one's own; of another, if that user allows it, the public ones.
     Owner(UserName),
     /// Those that this user is a member of: one's own; of another, if that user allows it, the public ones.
     Member(UserName),
@@ -27,9 +27,9 @@ pub enum GroupQuery {
 pub struct SearchGroup {
     /// What to look for.
     pub by: GroupQuery,
-    /// Those after this one.
+    /// Where the page before ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<GroupName>,
+    pub after: Option<Cursor>,
 }
 
 /// `GroupsFound`: a page of groups.
@@ -40,7 +40,7 @@ pub struct GroupsFound {
     pub groups: Vec<GroupFound>,
     /// Where to go on; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<GroupName>,
+    pub after: Option<Cursor>,
 }
 
 /// A group that was found.
@@ -65,9 +65,9 @@ pub struct GroupFound {
 pub struct SearchUsers {
     /// Those whose name begins so.
     pub name: Needle,
-    /// Those after this one.
+    /// Where the page before ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<UserName>,
+    pub after: Option<Cursor>,
 }
 
 /// `UsersFound`: a page of users.
@@ -78,5 +78,5 @@ pub struct UsersFound {
     pub users: Vec<UserName>,
     /// Where to go on; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<UserName>,
+    pub after: Option<Cursor>,
 }

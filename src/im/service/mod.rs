@@ -6,6 +6,7 @@
 
 mod answers;
 mod content;
+mod cursor;
 mod draft;
 mod groups;
 mod history;
@@ -35,8 +36,11 @@ use super::chance::Chance;
 use super::change::Change;
 use super::config::Config;
 use super::effects::{Effects, Now, Origin};
+use super::limits::TOLD_FOR_ONE;
 use super::names::{ConnectionId, SessionId, TransactionId};
-use super::primitive::{FromClient, Outgoing, Request, Status, Tag, ToClient, Unreadable, Word};
+use super::primitive::{
+    FromClient, Outgoing, Request, Status, StoreContent, Tag, ToClient, Unreadable, Word,
+};
 use super::record::SessionMark;
 use super::shelf::Shelf;
 use super::status::Code;
@@ -162,6 +166,7 @@ impl Service {
             return Effects::default();
         }
         self.next_sweep = now.moment + SWEEP_EVERY;
+        let lapsed = self.lapsed_texts(now, shelf);
         self.slow_accounts.sweep(now.moment);
         self.slow_origins.sweep(now.moment);
         self.messages.sweep(now.moment);
@@ -169,9 +174,9 @@ impl Service {
         self.codes_of_user.sweep(now.moment);
         self.codes_to_phone.sweep(now.moment);
         self.sign_ups.sweep(now.moment);
-        let mut effects = Effects::default();
+        let mut effects = lapsed;
         match self.lapsed_uploads(now, shelf) {
-            Ok(changes) => effects.changes = changes,
+            Ok(changes) => effects.changes.extend(changes),
             Err(why) => tracing::error!("{why}; content that was never finished stays for now"),
         }
         effects
@@ -282,7 +287,10 @@ impl Service {
                 return effects;
             }
         }
-        let answered = self.dispatch(&mut draft, &caller, &transaction, primitive);
+        let answered = self
+            .may_tell(&draft, &caller, &primitive)
+            .and_then(|()| self.dispatch(&mut draft, &caller, &transaction, primitive))
+            .and_then(|reply| self.has_told(&mut draft, &caller).map(|()| reply));
         let reply = match answered {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -311,6 +319,54 @@ impl Service {
             Tag::Answer(transaction),
             reply,
         )
+    }
+
+    /// Refuses what tells others something if its user does so too often. (A message is counted by itself, wherever it
+    /// comes from.)
+    fn may_tell(
+        &mut self,
+        draft: &Draft<'_>,
+        caller: &Caller,
+        primitive: &FromClient,
+    ) -> Result<(), Refusal> {
+        let tells = matches!(
+            primitive,
+            FromClient::Read(_)
+                | FromClient::ModifyGroup(_)
+                | FromClient::DeleteGroup(_)
+                | FromClient::JoinGroup(_)
+                | FromClient::ModifyJoin(_)
+                | FromClient::LeaveGroup(_)
+                | FromClient::InviteGroup(_)
+                | FromClient::RefuseInvite(_)
+                | FromClient::StoreContent(StoreContent::Begin(_))
+                | FromClient::DeleteContent(_)
+        );
+        match tells {
+            true => self
+                .messages
+                .take(&caller.user, draft.now.moment)
+                .map_err(|wait| Status::of(Code::TooFast).retry_after(wait).into()),
+            false => Ok(()),
+        }
+    }
+
+    /// Counts how many are told, and refuses what the user's own log has no room for.
+    fn has_told(&mut self, draft: &mut Draft<'_>, caller: &Caller) -> Result<(), Refusal> {
+        let told = draft.appended.len() + draft.volatile.len();
+        let price = u32::try_from(told / TOLD_FOR_ONE).unwrap_or(u32::MAX);
+        self.messages.charge(&caller.user, price, draft.now.moment);
+        if !draft.appended.iter().any(|own| own.user == caller.user) {
+            return Ok(());
+        }
+        match draft.makes_room(&caller.user)? {
+            true => Ok(()),
+            false => Err(Refusal::limit(
+                Code::QuotaFull,
+                "max_waiting",
+                draft.config.max_waiting,
+            )),
+        }
     }
 
     /// Which handler does what.
@@ -348,8 +404,8 @@ impl Service {
             }
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
-            FromClient::SearchGroup(query) => search::groups(draft, caller, query),
-            FromClient::SearchUsers(query) => search::users(draft, caller, query),
+            FromClient::SearchGroup(query) => search::groups(draft, caller, &self.secret, query),
+            FromClient::SearchUsers(query) => search::users(draft, caller, &self.secret, query),
 
             FromClient::StoreContent(store) => {
                 content::store(draft, caller, &mut self.chance, store)
