@@ -1,5 +1,6 @@
 //! `[im]` of the configuration: what an operator may want otherwise.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::Error;
@@ -8,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::auth::HistoricalScheme;
 use super::limits::MAX_TEXT;
 use crate::message::{Refused, ShortCode};
+use crate::presence::{self, Registry};
 
 /// The IM service.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -48,6 +50,17 @@ pub struct Config {
     pub max_buddies: u32,
     /// Most blocked contacts of a user. Default 1000.
     pub max_blocked: u32,
+    /// A point whose user has done nothing for so long is idle. Default 10 min.
+    #[serde(deserialize_with = "duration")]
+    pub idle_after: Duration,
+    /// How often a user may change or authorise presence in a second, on average; ten times that at once. Default 10.
+    pub presence_per_second: u32,
+    /// Presence.
+    pub presence: presence::Config,
+    /// The attributes of presence: those within the program, and those of the files that `presence.registry` names. Whoever
+    /// reads the configuration reads these.
+    #[serde(skip)]
+    pub attributes: Arc<Registry>,
     /// Groups.
     pub groups: GroupConfig,
     /// Content of groups.
@@ -155,6 +168,10 @@ impl Default for Config {
             max_lists: 64,
             max_buddies: 500,
             max_blocked: 1000,
+            idle_after: Duration::from_secs(600),
+            presence_per_second: 10,
+            presence: presence::Config::default(),
+            attributes: Arc::new(Registry::base()),
             groups: GroupConfig::default(),
             content: ContentConfig::default(),
             phones: None,
@@ -213,6 +230,9 @@ impl Config {
         }
         if self.messages_per_second == 0 {
             return refuse("messages_per_second", "is 0; nobody could write");
+        }
+        if self.presence_per_second == 0 {
+            return refuse("presence_per_second", "is 0; nobody could say where it is");
         }
         if self.nonce_good_for.is_zero() {
             return refuse("nonce_good_for", "is nothing; nobody could sign in");

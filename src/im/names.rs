@@ -160,6 +160,10 @@ names! {
     SchemeName: "scheme", Token, 40;
     /// Where a search goes on; what it says only the service knows.
     Cursor: "cursor", Token, 128;
+    /// What a phone calls a buddy.
+    Nickname: "nickname", Folded, 20;
+    /// A language that phones are answered in, as in `en`.
+    LanguageCode: "language", Plain, 16;
     /// Part of a name, to search for.
     Needle: "search text", Folded, 64;
 }

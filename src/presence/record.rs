@@ -39,8 +39,9 @@ pub enum Record {
         owner: UserName,
         /// Which values.
         chosen: Chosen,
-        /// When it lapses.
-        until: WallTime,
+        /// When it lapses, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<WallTime>,
     },
     /// An open question.
     Question {
@@ -57,6 +58,11 @@ pub enum Record {
     },
     /// A user who keeps out of searches.
     Hidden {
+        /// Who.
+        owner: UserName,
+    },
+    /// A user whom others see as if it were not there.
+    Shut {
         /// Who.
         owner: UserName,
     },
@@ -101,6 +107,11 @@ pub enum Key {
         /// Who.
         owner: UserName,
     },
+    /// Of a user whom others see as if it were not there.
+    Shut {
+        /// Who.
+        owner: UserName,
+    },
 }
 
 impl Record {
@@ -125,6 +136,9 @@ impl Record {
                 id: *id,
             },
             Self::Hidden { owner } => Key::Hidden {
+                owner: owner.clone(),
+            },
+            Self::Shut { owner } => Key::Shut {
                 owner: owner.clone(),
             },
         }

@@ -79,7 +79,7 @@ pub struct BadRegistry {
 }
 
 /// All attributes that are known.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Registry {
     definitions: HashMap<AttributeName, Definition>,
 }

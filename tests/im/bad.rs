@@ -59,6 +59,12 @@ const ABOUT_A_USER: &[&str] = &[
     r#"ModifyList {"list":"friends","add":[{"user":"bobby"}]}"#,
     r#"ModifyBlocks {"add":[{"user":"bobby"}]}"#,
     r#"ModifyGroup {"group":"chess","unban":["bobby"]}"#,
+    r#"UpdatePresence {"user":"bobby","values":[]}"#,
+    r#"GetPresence {"user":"bobby","values":["sluice:mood"]}"#,
+    r#"RequestPresAuth {"user":"bobby","values":["sluice:mood"]}"#,
+    r#"SubsPresence {"user":"bobby","values":"all"}"#,
+    r#"UnsubsPresence {"user":"bobby"}"#,
+    r#"AuthorizePres {"to":"user:bobby","grant":["sluice:mood"]}"#,
 ];
 
 /// Those that name a user as well, and why they are not among them.
@@ -102,6 +108,9 @@ fn p13_who_hid_looks_like_nobody_to_every_primitive_that_names_a_user() {
             if is_there {
                 stage.play("! users bobby");
                 stage.play("! bobby signs in");
+                stage.play(
+                    r#"> bobby: UpdatePresence {"values":[{"name":"sluice:mood","value":"curious"}]}"#,
+                );
                 stage.play(r#"> bobby: CreateGroup {"group":"go","kind":"public"}"#);
                 hide(&mut stage, "bobby", way);
             }

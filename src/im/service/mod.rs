@@ -14,8 +14,10 @@ mod invites;
 mod lists;
 mod members;
 mod messages;
+mod noticed;
 mod phones;
 mod points;
+mod presence;
 mod rates;
 mod reach;
 mod replies;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use self::draft::{Answer, Draft, Refusal, Reply};
 use self::points::{Point, Points};
+pub use self::presence::BuddySeen;
 use self::rates::Rates;
 use super::auth::{Nonces, Slow, SlowRule};
 use super::chance::Chance;
@@ -92,6 +95,9 @@ pub struct Service {
     codes_of_user: Rates<UserName>,
     codes_to_phone: Rates<PhoneNumber>,
     sign_ups: Rates<Origin>,
+    presence: crate::presence::Service,
+    presence_due: Option<Moment>,
+    presence_rates: Rates<UserName>,
     next_sweep: Moment,
     is_closing: bool,
 }
@@ -121,6 +127,13 @@ impl Service {
             codes_of_user: Rates::new(codes, HOUR, codes),
             codes_to_phone: Rates::new(codes, HOUR, codes),
             sign_ups: Rates::new(sign_up::PER_HOUR, HOUR, sign_up::PER_HOUR),
+            presence: presence::empty(&config),
+            presence_due: None,
+            presence_rates: Rates::new(
+                config.presence_per_second,
+                second,
+                config.presence_per_second.saturating_mul(10),
+            ),
             next_sweep: Moment::START,
             is_closing: false,
             config: Arc::new(config),
@@ -135,10 +148,14 @@ impl Service {
     /// A connection went. Its sessions go on without one.
     pub fn disconnected(&mut self, now: Now, connection: ConnectionId) -> Effects {
         let gone = self.points.disconnect(connection);
-        let changes = gone
+        for (session, point) in &gone {
+            self.point_went(now, *session, &point.user);
+        }
+        let mut changes = gone
             .into_iter()
             .map(|(session, point)| mark(now, session, &point))
             .collect();
+        self.keep_presence(now, &mut changes);
         Effects {
             changes,
             ..Effects::default()
@@ -156,14 +173,19 @@ impl Service {
     }
 
     /// When [`Self::handle_timeout`] is due.
-    pub const fn poll_timeout(&self) -> Moment {
-        self.next_sweep
+    pub fn poll_timeout(&self) -> Moment {
+        self.presence_due()
+            .map_or(self.next_sweep, |due| due.min(self.next_sweep))
     }
 
     /// Looks through what lapses. Called too early it does nothing.
     pub fn handle_timeout(&mut self, now: Now, shelf: &dyn Shelf) -> Effects {
+        let mut effects = Effects::default();
+        if self.presence_due().is_some_and(|due| due <= now.moment) {
+            self.presence_timeout(now, shelf, &mut effects);
+        }
         if now.moment < self.next_sweep {
-            return Effects::default();
+            return effects;
         }
         self.next_sweep = now.moment + SWEEP_EVERY;
         let lapsed = self.lapsed_texts(now, shelf);
@@ -174,7 +196,10 @@ impl Service {
         self.codes_of_user.sweep(now.moment);
         self.codes_to_phone.sweep(now.moment);
         self.sign_ups.sweep(now.moment);
-        let mut effects = lapsed;
+        self.presence_rates.sweep(now.moment);
+        self.idle_points(now);
+        self.keep_presence(now, &mut effects.changes);
+        effects.append(lapsed);
         match self.lapsed_uploads(now, shelf) {
             Ok(changes) => effects.changes.extend(changes),
             Err(why) => tracing::error!("{why}; content that was never finished stays for now"),
@@ -287,6 +312,8 @@ impl Service {
                 return effects;
             }
         }
+        self.touched(draft.now, session);
+        let acts_on_presence = presence::acts(&primitive);
         let answered = self
             .may_tell(&draft, &caller, &primitive)
             .and_then(|()| self.dispatch(&mut draft, &caller, &transaction, primitive))
@@ -295,6 +322,7 @@ impl Service {
             Ok(reply) => reply,
             Err(refusal) => {
                 let mut effects = Effects::default();
+                self.keep_presence(draft.now, &mut effects.changes);
                 let tag = Tag::Answer(transaction);
                 let word = refusal.into_status().into();
                 self.points
@@ -302,6 +330,9 @@ impl Service {
                 return effects;
             }
         };
+        if acts_on_presence {
+            self.keep_presence(draft.now, &mut draft.changes);
+        }
         if !draft.changes.is_empty()
             && let Some(point) = self.points.get_mut(&session)
             && !draft.ended.contains(&session)
@@ -396,8 +427,8 @@ impl Service {
             FromClient::GetGroupInfo(get) => groups::get_info(draft, caller, get),
             FromClient::ModifyGroup(modify) => groups::modify(draft, caller, modify),
             FromClient::DeleteGroup(delete) => groups::delete(draft, caller, delete),
-            FromClient::JoinGroup(join) => members::join(draft, caller, join),
-            FromClient::ModifyJoin(modify) => members::modify(draft, caller, modify),
+            FromClient::JoinGroup(join) => self.join_group(draft, caller, join),
+            FromClient::ModifyJoin(modify) => self.modify_join(draft, caller, modify),
             FromClient::LeaveGroup(leave) => members::leave(draft, caller, leave),
             FromClient::InviteGroup(invite) => {
                 invites::invite(draft, caller, &mut self.chance, invite)
@@ -405,7 +436,17 @@ impl Service {
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
             FromClient::SearchGroup(query) => search::groups(draft, caller, &self.secret, query),
-            FromClient::SearchUsers(query) => search::users(draft, caller, &self.secret, query),
+            FromClient::SearchUsers(query) if query.presence.is_empty() => {
+                search::users(draft, caller, &self.secret, &query)
+            }
+            FromClient::SearchUsers(query) => self.search_presence(draft, caller, query),
+
+            FromClient::UpdatePresence(update) => self.update_presence(draft, caller, update),
+            FromClient::GetPresence(get) => self.get_presence(draft, caller, get),
+            FromClient::RequestPresAuth(request) => self.request_pres_auth(draft, caller, &request),
+            FromClient::AuthorizePres(said) => self.authorize_pres(draft, caller, said),
+            FromClient::SubsPresence(subs) => self.subs_presence(draft, caller, subs),
+            FromClient::UnsubsPresence(unsubs) => self.unsubs_presence(caller, &unsubs),
 
             FromClient::StoreContent(store) => {
                 content::store(draft, caller, &mut self.chance, store)
@@ -470,6 +511,7 @@ impl Service {
 
     /// What a draft has beside an answer.
     fn release(&mut self, draft: Draft<'_>, mut effects: Effects) -> Effects {
+        self.tell_presence(&draft);
         for session in draft.feed {
             if let Err(why) = self.points.feed(session, draft.shelf, &mut effects.sends) {
                 // It stays behind, and is fed with its next confirmation or connection.
@@ -501,6 +543,7 @@ impl Service {
         }
         effects.closes.extend(draft.closes);
         effects.changes = draft.changes;
+        self.keep_presence(draft.now, &mut effects.changes);
         effects.to_phones = draft.to_phones;
         effects
     }

@@ -6,8 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answers::Answers;
+use crate::clock::Moment;
 use crate::im::effects::Origin;
 use crate::im::limits::{WINDOW, WINDOW_OCTETS};
 use crate::im::log::Entry;
@@ -41,6 +43,9 @@ pub(super) struct Point {
     under_way: VecDeque<(Position, usize)>,
     /// All of these octets.
     octets: usize,
+    /// When its user did something.
+    touched: Moment,
+    is_idle: bool,
 }
 
 /// Entries that are read from the shelf at a time to feed a point.
@@ -53,6 +58,7 @@ impl Point {
         accepts: Option<Vec<ItemKind>>,
         fed: Position,
         answers: Answers,
+        now: Moment,
     ) -> Self {
         Self {
             user,
@@ -63,6 +69,8 @@ impl Point {
             confirmed: fed,
             under_way: VecDeque::new(),
             octets: 0,
+            touched: now,
+            is_idle: false,
         }
     }
 
@@ -163,6 +171,27 @@ impl Points {
 
     pub(super) fn get_mut(&mut self, session: &SessionId) -> Option<&mut Point> {
         self.points.get_mut(session)
+    }
+
+    /// A user has done something at a point. Whose it is, if it was idle until now.
+    pub(super) fn touch(&mut self, session: &SessionId, now: Moment) -> Option<UserName> {
+        let point = self.points.get_mut(session)?;
+        point.touched = now;
+        std::mem::take(&mut point.is_idle).then(|| point.user.clone())
+    }
+
+    /// Points that are idle from now on: nobody has done anything there for so long.
+    pub(super) fn fall_idle(&mut self, now: Moment, after: Duration) -> Vec<(UserName, SessionId)> {
+        let mut fallen = Vec::new();
+        for (session, point) in &mut self.points {
+            if !point.is_idle && point.touched + after <= now {
+                point.is_idle = true;
+                fallen.push((point.user.clone(), *session));
+            }
+        }
+        // In an order of their own, so that the same always leads to the same.
+        fallen.sort_unstable();
+        fallen
     }
 
     /// Whether a user has a point.

@@ -21,6 +21,7 @@ use crate::im::record::{PhoneRecord, ReplyRecord};
 use crate::im::shelf::{Shelf, Shelved};
 use crate::im::status::Code;
 use crate::message::{PhoneNumber, ShortCode};
+use crate::presence::PhoneState;
 
 /// The number that a text comes from.
 pub(super) struct ReplyAddress {
@@ -114,6 +115,7 @@ impl Service {
             );
             return Ok(self.release(draft, Effects::default()));
         };
+        self.phone_seen(now, shelf, &text.sender, PhoneState::Reached);
         let phone = known_phone(&mut draft, &text.sender)?;
         let number = number_in(phones, &text.recipient);
         let by_address = match number {

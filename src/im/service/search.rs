@@ -11,6 +11,7 @@ use crate::im::primitive::{
 };
 use crate::im::record::GroupRecord;
 use crate::im::shelf::Shelved;
+use crate::im::status::Code;
 use crate::message::{Refused, UserName};
 
 /// The name behind which a search goes on.
@@ -97,16 +98,18 @@ fn found_group(group: GroupName, record: &GroupRecord, members: usize) -> Shelve
     })
 }
 
+/// By name alone.
 pub(super) fn users(
     draft: &Draft<'_>,
     caller: &Caller,
     secret: &[u8; 32],
-    search: SearchUsers,
+    search: &SearchUsers,
 ) -> Answer {
+    let Some(name) = &search.name else {
+        return Err(Status::of(Code::MissingElement).at("name").into());
+    };
     let after = behind(secret, search.after.as_ref(), UserName::new)?;
-    let names = draft
-        .shelf
-        .users_called(&search.name, after.as_ref(), MAX_PAGE)?;
+    let names = draft.shelf.users_called(name, after.as_ref(), MAX_PAGE)?;
     let is_full = names.len() == MAX_PAGE;
     let last = names.last().filter(|_| is_full);
     let last = last.map(|name| cursor::seal(secret, name.as_str()));
@@ -123,5 +126,10 @@ pub(super) fn users(
             users.push(user);
         }
     }
-    Ok(UsersFound { users, after: last }.into())
+    Ok(UsersFound {
+        users,
+        after: last,
+        from: None,
+    }
+    .into())
 }

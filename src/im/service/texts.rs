@@ -144,6 +144,9 @@ impl Service {
             return Ok(Effects::default());
         };
         draft.changes.push(Change::Text(fate.id, None));
+        if let Some(state) = fate.phone_state() {
+            self.phone_seen(now, shelf, &record.phone, state);
+        }
         if let Some(text) = record.message {
             report(&mut draft, text, fate)?;
         }

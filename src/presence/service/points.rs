@@ -36,6 +36,8 @@ pub enum PhoneState {
     Off,
     /// It is not in the network.
     Absent,
+    /// Its user has signed it out.
+    SignedOut,
 }
 
 /// One connection of one client.
@@ -176,12 +178,13 @@ impl Service {
         if is_connected(&self.people[id].points, phone) {
             return;
         }
-        let text = match state {
-            PhoneState::Reached => REACHABLE,
-            PhoneState::Off => PHONE_OFF,
-            PhoneState::Absent => ABSENT,
+        let (text, fades) = match state {
+            PhoneState::Reached => (REACHABLE, Some(REPORT_FADES)),
+            PhoneState::Off => (PHONE_OFF, Some(REPORT_FADES)),
+            PhoneState::Absent => (ABSENT, Some(REPORT_FADES)),
+            PhoneState::SignedOut => (UNREACHABLE, None),
         };
-        self.put_reachability(now, id, phone, text, Some(REPORT_FADES));
+        self.put_reachability(now, id, phone, text, fades);
         self.tidy(id);
     }
 

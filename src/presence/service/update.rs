@@ -229,6 +229,7 @@ impl Service {
                 true,
             );
         }
+        self.names_groups(id);
         self.reindex(id);
         self.look_again(id, now.wall);
         self.mark_watchers(id, now.moment);

@@ -5,6 +5,7 @@ use crate::clock::WallTime;
 use crate::im::change::Change;
 use crate::im::door::keep::{Durable, Keep};
 use crate::im::phone::TextToPhone;
+use crate::presence::Record;
 use crate::store::Batch;
 
 /// Changes that are enough for one batch: the next turn begins a new one.
@@ -57,6 +58,10 @@ impl Keep for ImStore {
     fn sweep(&self, now: WallTime) -> Result<bool, String> {
         let mut inner = self.inner();
         blocking(|| inner.sweep(now)).map_err(|why| why.to_string())
+    }
+
+    fn presence(&self, take: &mut dyn FnMut(Record)) -> Result<(), String> {
+        self.each_presence(take).map_err(|why| why.to_string())
     }
 
     fn anew(&self) -> Result<(), String> {
