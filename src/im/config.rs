@@ -7,6 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::auth::HistoricalScheme;
+use super::door::config::DoorConfig;
 use super::limits::MAX_TEXT;
 use crate::message::{Refused, ShortCode};
 use crate::presence::{self, Registry};
@@ -50,6 +51,8 @@ pub struct Config {
     pub max_buddies: u32,
     /// Most blocked contacts of a user. Default 1000.
     pub max_blocked: u32,
+    /// Where and how clients come in.
+    pub door: DoorConfig,
     /// A point whose user has done nothing for so long is idle. Default 10 min.
     #[serde(deserialize_with = "duration")]
     pub idle_after: Duration,
@@ -168,6 +171,7 @@ impl Default for Config {
             max_lists: 64,
             max_buddies: 500,
             max_blocked: 1000,
+            door: DoorConfig::default(),
             idle_after: Duration::from_secs(600),
             presence_per_second: 10,
             presence: presence::Config::default(),
@@ -276,6 +280,25 @@ impl Config {
     }
 }
 
+impl PhoneConfig {
+    /// Which one of the range of reply addresses a number is.
+    pub fn reply_number(&self, number: &ShortCode) -> Option<u32> {
+        let first = self.reply_first.as_ref()?;
+        if first.digits().len() != number.digits().len() {
+            return None;
+        }
+        let start: u64 = first.digits().parse().ok()?;
+        let number: u64 = number.digits().parse().ok()?;
+        let number = u32::try_from(number.checked_sub(start)?).ok()?;
+        (number < self.reply_count).then_some(number)
+    }
+
+    /// Whether what phones write to this number is for the service.
+    pub fn leads_here(&self, number: &ShortCode) -> bool {
+        self.number == *number || self.reply_number(number).is_some()
+    }
+}
+
 /// All reply addresses of a phone are looked at when one is needed.
 const MAX_REPLY_ADDRESSES: u32 = 1000;
 
@@ -319,5 +342,10 @@ mod tests {
         );
         assert_eq!(with("reply_first = '17001'"), Err("phones.reply_first"));
         assert_eq!(with("reply_count = 5"), Err("phones.reply_count"));
+        let phones: PhoneConfig =
+            toml::from_str("number = '17000'\nreply_first = '17001'\nreply_count = 99").unwrap();
+        let leads = |number: &str| phones.leads_here(&ShortCode::new(number).unwrap());
+        assert!(leads("17000") && leads("17001") && leads("17099"));
+        assert!(!leads("17100") && !leads("16999") && !leads("017001"));
     }
 }

@@ -183,7 +183,7 @@ impl Service {
             return Ok(());
         }
         if phone.as_ref().is_some_and(|(_, phone)| phone.signed_in)
-            && self.texts.take(&caller.user, draft.now.moment).is_err()
+            && !self.may_text(&caller.user, draft.now.moment)
         {
             targets.fail(address, Code::TooFast);
             return Ok(());
@@ -325,7 +325,7 @@ impl Service {
         let Some(record) = draft.shelf.phone(&number)?.filter(|phone| phone.signed_in) else {
             return Ok(None);
         };
-        let may = self.texts.take(&caller.user, draft.now.moment).is_ok();
+        let may = self.may_text(&caller.user, draft.now.moment);
         Ok(may.then_some((number, record)))
     }
 
@@ -372,10 +372,7 @@ impl Service {
                 Forward::Never => false,
             };
             // Beyond its sender's share it waits in the log.
-            if is_wanted
-                && phone.signed_in
-                && self.texts.take(carried.sender, draft.now.moment).is_ok()
-            {
+            if is_wanted && phone.signed_in && self.may_text(carried.sender, draft.now.moment) {
                 let log = Some((user.clone(), position));
                 self.text(draft, &number, &phone, carried, address.clone(), log)?;
             }

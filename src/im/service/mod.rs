@@ -99,6 +99,7 @@ pub struct Service {
     presence_due: Option<Moment>,
     presence_rates: Rates<UserName>,
     next_sweep: Moment,
+    texts_held: bool,
     is_closing: bool,
 }
 
@@ -135,6 +136,7 @@ impl Service {
                 config.presence_per_second.saturating_mul(10),
             ),
             next_sweep: Moment::START,
+            texts_held: false,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -165,6 +167,17 @@ impl Service {
     /// From now on every request is answered with 502.
     pub const fn close(&mut self) {
         self.is_closing = true;
+    }
+
+    /// Whether whoever carries texts has no room for more: then no user's message goes to a phone. What the service itself
+    /// answers to phones still does.
+    pub const fn hold_texts(&mut self, hold: bool) {
+        self.texts_held = hold;
+    }
+
+    /// Whether a message of a user may become one more text.
+    fn may_text(&mut self, user: &UserName, now: Moment) -> bool {
+        !self.texts_held && self.texts.take(user, now).is_ok()
     }
 
     /// How many points there are.
