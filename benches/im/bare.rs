@@ -110,7 +110,7 @@ pub(crate) async fn rate(name: &str, store: Store, goal: f64) {
                         .map_or(positions[who], |position| position.0);
                     // Each point confirms now and then.
                     let position = positions[who];
-                    if position % 64 == 0 && position > 0 {
+                    if position.is_multiple_of(64) && position > 0 {
                         let received = format!(
                             r#"{{"primitive":"Received","transaction":"r","elements":{{"position":{position}}}}}"#
                         );
