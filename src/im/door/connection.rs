@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::config::DoorConfig;
 use super::outbox::{Item, Waiting, outbox};
+use super::pictures::{Shown, pictures};
 use super::service::Event;
 use super::stream::Stream;
 use super::{Counts, count};
@@ -79,11 +80,12 @@ enum End {
 pub(super) async fn run(mut socket: Socket, number: u64, from: IpAddr, shared: &Shared) {
     let connection = ConnectionId(number);
     let (outbox, mut waiting) = outbox(&shared.counts);
-    let came = Event::Connected(connection, from, outbox);
+    let (pictures, shown) = pictures();
+    let came = Event::Connected(connection, from, outbox, pictures);
     if shared.events.send(came).await.is_err() {
         return;
     }
-    let end = carry(&mut socket, connection, &mut waiting, shared).await;
+    let end = carry(&mut socket, connection, &mut waiting, &shown, shared).await;
     // The service is told first: what was released for this connection since is in its log.
     let _closing = shared.events.send(Event::Gone(connection)).await;
     if let End::Close(code, reason) = end {
@@ -100,6 +102,7 @@ async fn carry(
     socket: &mut Socket,
     connection: ConnectionId,
     waiting: &mut Waiting,
+    shown: &Shown,
     shared: &Shared,
 ) -> End {
     let limits = &shared.limits;
@@ -160,6 +163,14 @@ async fn carry(
                         return end;
                     }
                     waiting.written(octets);
+                }
+                if let Err(end) = flush(socket, shared).await {
+                    return end;
+                }
+            }
+            picture = shown.next() => {
+                if let Err(end) = feed(socket, picture, shared).await {
+                    return end;
                 }
                 if let Err(end) = flush(socket, shared).await {
                     return end;

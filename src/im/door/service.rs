@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::keep::Keep;
 use super::outbox::Outbox;
+use super::pictures::Pictures;
 use super::release::{self, GROUPS, Group, Step};
 use super::{Counts, MakeChanges, NotTaken, closing, count};
 use crate::clock::Clock;
@@ -34,7 +35,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Something for the service.
 pub(super) enum Event {
     /// A connection came.
-    Connected(ConnectionId, IpAddr, Outbox),
+    Connected(ConnectionId, IpAddr, Outbox, Pictures),
     /// A client sent something. Its connection brings more when the permit comes back.
     Heard(
         ConnectionId,
@@ -200,6 +201,12 @@ impl<K: Keep> Serving<K> {
                         Err(why) => Ended::NotStored(why),
                     };
                 }
+                // Before what clients bring, which may have no end; it is once a second.
+                _ = tidy.tick() => {
+                    if let Err(why) = self.tidy(&mut turn) {
+                        return Ended::NotStored(why);
+                    }
+                }
                 took = events.recv_many(&mut heard, TURN) => {
                     if took == 0 {
                         return Ended::Stopped;
@@ -218,11 +225,6 @@ impl<K: Keep> Serving<K> {
                     }
                 }
                 () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
-                _ = tidy.tick() => {
-                    if let Err(why) = self.tidy(&mut turn) {
-                        return Ended::NotStored(why);
-                    }
-                }
             }
             if let Err(why) = self.pass_on(turn, &groups).await {
                 return Ended::NotStored(why);
@@ -284,9 +286,10 @@ impl<K: Keep> Serving<K> {
         let mut done = None;
         let mut heard = None;
         let effects = match event {
-            Event::Connected(connection, from, outbox) => {
+            Event::Connected(connection, from, outbox, pictures) => {
                 self.service.connected(connection, from);
-                turn.steps.push(Step::Connected(connection, outbox));
+                turn.steps
+                    .push(Step::Connected(connection, outbox, pictures));
                 return Ok(());
             }
             Event::Heard(connection, request, permit) => {
