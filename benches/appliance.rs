@@ -235,7 +235,7 @@ fn hand(lane: usize, number: usize) -> Hand {
 /// first tenth and the ninth.
 async fn rate(lanes: usize, delay_ms: u64, count: usize) -> (f64, f64) {
     let world = World::new(lanes, delay_ms).await;
-    let central = Central::start(world.central()).expect("central");
+    let central = Central::start(world.central()).await.expect("central");
     let edge = Edge::start(world.edge()).expect("the edge");
     let ledger = central.ledger().clone();
     // The link stands when something has come through.
@@ -368,7 +368,7 @@ fn million(runtime: &tokio::runtime::Runtime) {
             .scan(&Range::prefix(b"post/w"), 1)
             .expect("it can be read");
         let value = row[0].value.clone();
-        let mut post = Post::new(store.clone());
+        let mut post = Post::new(store.clone()).expect("a post");
         for chunk in (2..=WAITING).collect::<Vec<_>>().chunks(1900) {
             for &number in chunk {
                 post.put(&Shelf::Waiting(number), value.clone());

@@ -38,12 +38,12 @@ pub struct CentralSubject {
 
 impl CentralSubject {
     /// Starts central as configured.
-    pub fn start(
+    pub async fn start(
         file: PathBuf,
         loaded: Loaded<CentralConfig>,
         log: Option<Tap>,
     ) -> Result<Arc<Self>, CentralError> {
-        let central = Central::start(loaded.config.clone())?;
+        let central = Central::start(loaded.config.clone()).await?;
         Ok(Arc::new(Self {
             central,
             file,

@@ -8,6 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::auth::HistoricalScheme;
+use super::door::config::DoorConfig;
 use super::limits::MAX_TEXT;
 use super::names::LanguageCode;
 use super::record::PhoneRecord;
@@ -54,6 +55,8 @@ pub struct Config {
     pub max_buddies: u32,
     /// Most blocked contacts of a user. Default 1000.
     pub max_blocked: u32,
+    /// Where and how clients come in.
+    pub door: DoorConfig,
     /// A point whose user has done nothing for so long is idle. Default 10 min.
     #[serde(deserialize_with = "duration")]
     pub idle_after: Duration,
@@ -195,6 +198,7 @@ impl Default for Config {
             max_lists: 64,
             max_buddies: 500,
             max_blocked: 1000,
+            door: DoorConfig::default(),
             idle_after: Duration::from_secs(600),
             presence_per_second: 10,
             presence: presence::Config::default(),
@@ -251,6 +255,29 @@ impl PhoneConfig {
 }
 
 impl PhoneConfig {
+    /// Whether there is the language in which phones are answered that have chosen none; to be asked when the files with
+    /// languages have been read.
+    pub fn check_language(&self) -> Result<(), Refused> {
+        if self
+            .languages
+            .iter()
+            .any(|other| *other.code() == self.language)
+        {
+            return Ok(());
+        }
+        let codes: Vec<&str> = self
+            .languages
+            .iter()
+            .map(|language| language.code().as_str())
+            .collect();
+        let reason = format!(
+            "{} is no language; there are {}",
+            self.language,
+            codes.join(", ")
+        );
+        Err(Refused::new("phones.language", reason))
+    }
+
     /// In which language a phone is answered.
     pub fn language_of(&self, phone: &PhoneRecord) -> &Language {
         self.languages
@@ -296,9 +323,6 @@ impl Config {
         {
             return refuse("phones.country_code", "is no country; write it as in 358");
         }
-        if phones.languages.called(phones.language.as_str()).is_none() {
-            return refuse("phones.language", "is no language that there is");
-        }
         let Some(first) = &phones.reply_first else {
             if phones.reply_count > 0 {
                 return refuse("phones.reply_count", "needs phones.reply_first");
@@ -332,6 +356,25 @@ impl Config {
             );
         }
         Ok(())
+    }
+}
+
+impl PhoneConfig {
+    /// Which one of the range of reply addresses a number is.
+    pub fn reply_number(&self, number: &ShortCode) -> Option<u32> {
+        let first = self.reply_first.as_ref()?;
+        if first.digits().len() != number.digits().len() {
+            return None;
+        }
+        let start: u64 = first.digits().parse().ok()?;
+        let number: u64 = number.digits().parse().ok()?;
+        let number = u32::try_from(number.checked_sub(start)?).ok()?;
+        (number < self.reply_count).then_some(number)
+    }
+
+    /// Whether what phones write to this number is for the service.
+    pub fn leads_here(&self, number: &ShortCode) -> bool {
+        self.number == *number || self.reply_number(number).is_some()
     }
 }
 
@@ -381,5 +424,10 @@ mod tests {
         assert_eq!(with("country_code = '358'"), Ok(()));
         assert_eq!(with("country_code = '+358'"), Err("phones.country_code"));
         assert_eq!(with("answers_per_hour = 0"), Err("phones.answers_per_hour"));
+        let phones: PhoneConfig =
+            toml::from_str("number = '17000'\nreply_first = '17001'\nreply_count = 99").unwrap();
+        let leads = |number: &str| phones.leads_here(&ShortCode::new(number).unwrap());
+        assert!(leads("17000") && leads("17001") && leads("17099"));
+        assert!(!leads("17100") && !leads("16999") && !leads("017001"));
     }
 }

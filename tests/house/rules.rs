@@ -80,6 +80,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "central::waiting",
             // What phones and IM clients talk to.
             "im::*",
+            "im::door::config",
             "presence::*",
             "points::*",
             "handoff::*",

@@ -27,6 +27,11 @@ pub trait Keep: Shelf + Send + Sync + 'static {
     /// to later calls is durable later, or not at all if this is not.
     fn store(&self, texts: Vec<TextToPhone>) -> Result<Durable, String>;
 
+    /// Whether there is room for more texts to phones. Those that are given to [`Keep::store`] are taken in any case.
+    fn has_room_for_texts(&self) -> bool {
+        true
+    }
+
     /// Takes some of what belongs to nothing any more away, as a change that goes with the next ones; tells whether there
     /// may be more.
     fn sweep(&self, now: WallTime) -> Result<bool, String>;

@@ -201,6 +201,7 @@ impl<K: Keep> Serving<K> {
                         return Ended::Stopped;
                     }
                     count(&counts.heard, took as u64);
+                    self.service.hold_texts(!self.keep.has_room_for_texts());
                     for event in heard.drain(..) {
                         if let Err(why) = self.take(event, &mut turn) {
                             return Ended::NotStored(why);

@@ -199,7 +199,7 @@ impl Service {
             return Ok(());
         }
         if phone.as_ref().is_some_and(|(_, phone)| phone.takes_texts())
-            && self.texts.take(&caller.user, draft.now.moment).is_err()
+            && !self.may_text(&caller.user, draft.now.moment)
         {
             targets.fail(address, Code::TooFast);
             return Ok(());
@@ -352,7 +352,7 @@ impl Service {
         if record.stopped {
             return Ok(PhoneTarget::Stopped);
         }
-        let is_paid = !record.signed_in || self.texts.take(&caller.user, draft.now.moment).is_ok();
+        let is_paid = !record.signed_in || self.may_text(&caller.user, draft.now.moment);
         Ok(if is_paid {
             PhoneTarget::Is(Some((number, record)))
         } else {
@@ -418,7 +418,7 @@ impl Service {
                 continue;
             }
             // Beyond its sender's share it waits in the log.
-            if self.texts.take(carried.sender, draft.now.moment).is_ok() {
+            if self.may_text(carried.sender, draft.now.moment) {
                 let log = Some((user.clone(), position));
                 self.text(draft, &number, carried, address.clone(), log)?;
             }

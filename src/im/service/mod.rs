@@ -103,6 +103,7 @@ pub struct Service {
     quiet: HashSet<PhoneNumber>,
     loops: Loops,
     next_sweep: Moment,
+    texts_held: bool,
     is_closing: bool,
 }
 
@@ -110,6 +111,9 @@ impl Service {
     /// A service. `secret` is the same for all its life and kept by its owner; `seed` is another one each time.
     pub fn new(config: Config, secret: [u8; 32], seed: [u8; 32]) -> Result<Self, Refused> {
         config.check()?;
+        if let Some(phones) = &config.phones {
+            phones.check_language()?;
+        }
         let mut chance = Chance::new(seed);
         let second = Duration::from_secs(1);
         let phones = config.phones.as_ref();
@@ -149,6 +153,7 @@ impl Service {
             quiet: HashSet::new(),
             loops: Loops::default(),
             next_sweep: Moment::START,
+            texts_held: false,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -179,6 +184,17 @@ impl Service {
     /// From now on every request is answered with 502.
     pub const fn close(&mut self) {
         self.is_closing = true;
+    }
+
+    /// Whether whoever carries texts has no room for more: then no user's message goes to a phone. What the service itself
+    /// answers to phones still does.
+    pub const fn hold_texts(&mut self, hold: bool) {
+        self.texts_held = hold;
+    }
+
+    /// Whether a message of a user may become one more text.
+    fn may_text(&mut self, user: &UserName, now: Moment) -> bool {
+        !self.texts_held && self.texts.take(user, now).is_ok()
     }
 
     /// How many points there are.

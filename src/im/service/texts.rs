@@ -143,7 +143,7 @@ impl Service {
             .collect();
         for (number, group) in invited {
             let takes = known_by_now(draft, &number)?.is_some_and(|phone| phone.takes_texts());
-            if takes && self.texts.take(&caller.user, draft.now.moment).is_ok() {
+            if takes && self.may_text(&caller.user, draft.now.moment) {
                 let telling = Telling::new(Say::Invited)
                     .with(Place::Name, caller.user.as_str())
                     .with(Place::Group, group.as_str());

@@ -16,6 +16,11 @@ pub trait Carrier: Send + Sync + 'static {
     /// Hands texts in together with the batch. Everything is durable when what this gives resolves. Batches are stored in
     /// the order of these calls.
     fn hand_in(&self, texts: Vec<TextToPhone>, with: Batch) -> Result<Durable, String>;
+
+    /// Whether it has room for more. What is handed in is taken in any case: this is for those who can wait.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 impl Keep for ImStore {
@@ -52,6 +57,11 @@ impl Keep for ImStore {
             records.settled(pending);
             Ok(())
         }))
+    }
+
+    fn has_room_for_texts(&self) -> bool {
+        let carrier = self.0.carrier.as_ref();
+        carrier.is_none_or(|carrier| carrier.has_room())
     }
 
     fn sweep(&self, now: WallTime) -> Result<bool, String> {

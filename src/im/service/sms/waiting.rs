@@ -93,9 +93,8 @@ impl Service {
                 let Logged::Message(incoming) = entry.logged() else {
                     continue;
                 };
-                let may = waits_from.is_none()
-                    && sent < most
-                    && self.texts.take(&user, draft.now.moment).is_ok();
+                let may =
+                    waits_from.is_none() && sent < most && self.may_text(&user, draft.now.moment);
                 if !may {
                     waits_from = waits_from.or(Some(position));
                     waiting += 1;
