@@ -102,7 +102,7 @@ impl ServeError {
                 CentralError::Door(_) => Exit::Configuration,
                 CentralError::Listen(_) | CentralError::Desk(_) => Exit::Down,
             },
-            Self::Attributes(_) | Self::Log(_) => Exit::Configuration,
+            Self::Attributes(_) | Self::Languages(_) | Self::Log(_) => Exit::Configuration,
             Self::Status(_) | Self::System(_) => Exit::Down,
         }
     }
