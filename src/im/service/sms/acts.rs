@@ -44,7 +44,9 @@ impl Service {
             Command::Join(group) => self.join(draft, turn, &group)?,
             Command::Leave(group) => self.leave(draft, turn, &group)?,
             Command::Groups => tell_groups(draft, turn)?,
-            Command::ToGroup(group, text) => return self.to_group(draft, turn, &group, &text),
+            Command::ToGroup(group, text) => {
+                return self.write_to_group(draft, turn, &group, &text);
+            }
             Command::SignIn => return self.phone_signs_in(draft, turn),
             Command::SignOut => {
                 change(draft, turn, |record| record.signed_in = false)?;
@@ -86,7 +88,7 @@ impl Service {
         let record = known_phone(draft, &turn.phone)?;
         let contact = meant(turn.phones, &record, to);
         if how == How::Sign {
-            return self.to_person(draft, turn, to, contact, text);
+            return self.write_to_person(draft, turn, to, contact, text);
         }
         let contact = match contact {
             Some(contact) if is_own(draft, turn, &record, &contact)? => contact,
@@ -114,7 +116,7 @@ impl Service {
     }
 
     /// To the person that is named, to a group of that name, or to nobody.
-    fn to_person(
+    fn write_to_person(
         &mut self,
         draft: &mut Draft<'_>,
         turn: &Turn<'_>,
@@ -137,7 +139,7 @@ impl Service {
                 .get(&turn.caller.user)
                 .is_some()
         {
-            return self.to_group(draft, turn, to.as_str(), text);
+            return self.write_to_group(draft, turn, to.as_str(), text);
         }
         let record = known_phone(draft, &turn.phone)?;
         let telling = nobody_called(draft, turn, &record, to.as_str())?;
@@ -145,7 +147,7 @@ impl Service {
     }
 
     /// To a group.
-    pub(super) fn to_group(
+    pub(super) fn write_to_group(
         &mut self,
         draft: &mut Draft<'_>,
         turn: &Turn<'_>,

@@ -147,7 +147,7 @@ impl Service {
                 self.answer(draft, turn, &telling.with(Place::Word, format!("/{word}")))
             }
             Reading::Command(Command::ToGroup(group, text)) => {
-                self.to_group(draft, turn, &group, &text)
+                self.write_to_group(draft, turn, &group, &text)
             }
             Reading::Command(command) => self.act(draft, turn, command),
         }

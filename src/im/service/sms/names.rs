@@ -1,7 +1,7 @@
 //! Whom a name means that a phone wrote.
 
 use super::super::draft::Draft;
-use super::super::reach::{canonical, contact_of};
+use super::super::reach::{canonical, contact_of, is_phone};
 use super::super::texts::shown_partner;
 use super::Turn;
 use crate::im::config::PhoneConfig;
@@ -28,7 +28,9 @@ pub(super) fn meant(
             if let Some((_, contact)) = own.find(|(own, _)| folded(own.as_str()) == name) {
                 return Some(contact.clone());
             }
-            UserName::new(&name).ok().map(|user| contact_of(&user))
+            // Digits are a phone's name only if they are a number; a short code is nobody.
+            let user = UserName::new(&name).ok().filter(|user| !is_phone(user))?;
+            Some(contact_of(&user))
         }
         Person::Number(number) => international(config, number).map(Contact::Phone),
     }
