@@ -96,6 +96,7 @@ pub struct Service {
     presence_rates: Rates<UserName>,
     next_sweep: Moment,
     texts_held: bool,
+    refused_sign_ins: u64,
     is_closing: bool,
 }
 
@@ -133,6 +134,7 @@ impl Service {
             ),
             next_sweep: Moment::START,
             texts_held: false,
+            refused_sign_ins: 0,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -179,6 +181,16 @@ impl Service {
     /// How many points there are.
     pub fn points(&self) -> usize {
         self.points.len()
+    }
+
+    /// How many users have a point.
+    pub fn users(&self) -> usize {
+        self.points.users()
+    }
+
+    /// How many sign-ins were refused, for a wrong name, password or client id.
+    pub const fn refused_sign_ins(&self) -> u64 {
+        self.refused_sign_ins
     }
 
     /// When [`Self::handle_timeout`] is due.
