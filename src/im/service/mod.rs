@@ -104,6 +104,7 @@ pub struct Service {
     loops: Loops,
     next_sweep: Moment,
     texts_held: bool,
+    refused_sign_ins: u64,
     is_closing: bool,
 }
 
@@ -154,6 +155,7 @@ impl Service {
             loops: Loops::default(),
             next_sweep: Moment::START,
             texts_held: false,
+            refused_sign_ins: 0,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -200,6 +202,16 @@ impl Service {
     /// How many points there are.
     pub fn points(&self) -> usize {
         self.points.len()
+    }
+
+    /// How many users have a point.
+    pub fn users(&self) -> usize {
+        self.points.users()
+    }
+
+    /// How many sign-ins were refused, for a wrong name, password or client id.
+    pub const fn refused_sign_ins(&self) -> u64 {
+        self.refused_sign_ins
     }
 
     /// When [`Self::handle_timeout`] is due.
