@@ -2,6 +2,7 @@
 
 mod bad;
 mod log;
+mod phones;
 mod primitives;
 mod stage;
 mod stories;

@@ -77,6 +77,12 @@ pub struct Counts {
     pub said: AtomicU64,
     /// How often the service was built anew, since something could not be stored.
     pub rebuilt: AtomicU64,
+    /// Sessions that have a connection.
+    pub points: AtomicUsize,
+    /// Users who have such a session.
+    pub users: AtomicUsize,
+    /// Sign-ins with a wrong name, password or client id.
+    pub refused_sign_ins: AtomicU64,
 }
 
 /// What somebody brings who carries texts to and from phones.

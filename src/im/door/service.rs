@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
@@ -183,6 +184,7 @@ impl<K: Keep> Serving<K> {
         counts: &Counts,
     ) -> Ended {
         let mut heard = Vec::with_capacity(TURN);
+        let mut refused = 0;
         let mut tidy = tokio::time::interval(TIDY_EVERY);
         tidy.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -226,6 +228,13 @@ impl<K: Keep> Serving<K> {
                 }
                 () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
             }
+            counts
+                .points
+                .store(self.service.points(), Ordering::Relaxed);
+            counts.users.store(self.service.users(), Ordering::Relaxed);
+            let refused_now = self.service.refused_sign_ins();
+            count(&counts.refused_sign_ins, refused_now - refused);
+            refused = refused_now;
             if let Err(why) = self.pass_on(turn, &groups).await {
                 return Ended::NotStored(why);
             }

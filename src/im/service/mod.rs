@@ -24,8 +24,11 @@ mod replies;
 mod search;
 mod sign_in;
 mod sign_up;
+mod sms;
+mod telling;
 mod texts;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,16 +37,14 @@ use self::draft::{Answer, Draft, Refusal, Reply};
 use self::points::{Point, Points};
 pub use self::presence::BuddySeen;
 use self::rates::Rates;
+use self::sms::loops::Loops;
 use super::auth::{Nonces, Slow, SlowRule};
 use super::chance::Chance;
 use super::change::Change;
-use super::config::Config;
+use super::config::{Config, PhoneConfig};
 use super::effects::{Effects, Now, Origin};
-use super::limits::TOLD_FOR_ONE;
 use super::names::{ConnectionId, SessionId, TransactionId};
-use super::primitive::{
-    FromClient, Outgoing, Request, Status, StoreContent, Tag, ToClient, Unreadable, Word,
-};
+use super::primitive::{FromClient, Outgoing, Request, Status, Tag, ToClient, Unreadable, Word};
 use super::record::SessionMark;
 use super::shelf::Shelf;
 use super::status::Code;
@@ -98,8 +99,14 @@ pub struct Service {
     presence: crate::presence::Service,
     presence_due: Option<Moment>,
     presence_rates: Rates<UserName>,
+    /// Answers to what phones write.
+    answers: Rates<PhoneNumber>,
+    /// Phones that were told that they get none for a while.
+    quiet: HashSet<PhoneNumber>,
+    loops: Loops,
     next_sweep: Moment,
     texts_held: bool,
+    refused_sign_ins: u64,
     is_closing: bool,
 }
 
@@ -107,10 +114,20 @@ impl Service {
     /// A service. `secret` is the same for all its life and kept by its owner; `seed` is another one each time.
     pub fn new(config: Config, secret: [u8; 32], seed: [u8; 32]) -> Result<Self, Refused> {
         config.check()?;
+        if let Some(phones) = &config.phones {
+            phones.check_language()?;
+        }
         let mut chance = Chance::new(seed);
         let second = Duration::from_secs(1);
-        let (texts, codes) = config.phones.as_ref().map_or((0, 0), |phones| {
-            (phones.texts_per_hour, phones.codes_per_hour)
+        let phones = config.phones.as_ref();
+        let (texts, codes, answers) = phones.map_or((0, 0, 0), |phones| {
+            let PhoneConfig {
+                texts_per_hour,
+                codes_per_hour,
+                answers_per_hour,
+                ..
+            } = phones;
+            (*texts_per_hour, *codes_per_hour, *answers_per_hour)
         });
         Ok(Self {
             nonces: Nonces::new(&mut chance, config.nonce_good_for),
@@ -135,8 +152,12 @@ impl Service {
                 second,
                 config.presence_per_second.saturating_mul(10),
             ),
+            answers: Rates::new(answers, HOUR, answers),
+            quiet: HashSet::new(),
+            loops: Loops::default(),
             next_sweep: Moment::START,
             texts_held: false,
+            refused_sign_ins: 0,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -185,6 +206,16 @@ impl Service {
         self.points.len()
     }
 
+    /// How many users have a point.
+    pub fn users(&self) -> usize {
+        self.points.users()
+    }
+
+    /// How many sign-ins were refused, for a wrong name, password or client id.
+    pub const fn refused_sign_ins(&self) -> u64 {
+        self.refused_sign_ins
+    }
+
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Moment {
         self.presence_due()
@@ -213,6 +244,10 @@ impl Service {
         self.idle_points(now);
         self.keep_presence(now, &mut effects.changes);
         effects.append(lapsed);
+        self.answers.sweep(now.moment);
+        self.quiet
+            .retain(|phone| !self.answers.has(phone, now.moment));
+        self.loops.sweep(now.moment);
         match self.lapsed_uploads(now, shelf) {
             Ok(changes) => effects.changes.extend(changes),
             Err(why) => tracing::error!("{why}; content that was never finished stays for now"),
@@ -365,54 +400,6 @@ impl Service {
         )
     }
 
-    /// Refuses what tells others something if its user does so too often. (A message is counted by itself, wherever it
-    /// comes from.)
-    fn may_tell(
-        &mut self,
-        draft: &Draft<'_>,
-        caller: &Caller,
-        primitive: &FromClient,
-    ) -> Result<(), Refusal> {
-        let tells = matches!(
-            primitive,
-            FromClient::Read(_)
-                | FromClient::ModifyGroup(_)
-                | FromClient::DeleteGroup(_)
-                | FromClient::JoinGroup(_)
-                | FromClient::ModifyJoin(_)
-                | FromClient::LeaveGroup(_)
-                | FromClient::InviteGroup(_)
-                | FromClient::RefuseInvite(_)
-                | FromClient::StoreContent(StoreContent::Begin(_))
-                | FromClient::DeleteContent(_)
-        );
-        match tells {
-            true => self
-                .messages
-                .take(&caller.user, draft.now.moment)
-                .map_err(|wait| Status::of(Code::TooFast).retry_after(wait).into()),
-            false => Ok(()),
-        }
-    }
-
-    /// Counts how many are told, and refuses what the user's own log has no room for.
-    fn has_told(&mut self, draft: &mut Draft<'_>, caller: &Caller) -> Result<(), Refusal> {
-        let told = draft.appended.len() + draft.volatile.len();
-        let price = u32::try_from(told / TOLD_FOR_ONE).unwrap_or(u32::MAX);
-        self.messages.charge(&caller.user, price, draft.now.moment);
-        if !draft.appended.iter().any(|own| own.user == caller.user) {
-            return Ok(());
-        }
-        match draft.makes_room(&caller.user)? {
-            true => Ok(()),
-            false => Err(Refusal::limit(
-                Code::QuotaFull,
-                "max_waiting",
-                draft.config.max_waiting,
-            )),
-        }
-    }
-
     /// Which handler does what.
     fn dispatch(
         &mut self,
@@ -444,7 +431,9 @@ impl Service {
             FromClient::ModifyJoin(modify) => self.modify_join(draft, caller, modify),
             FromClient::LeaveGroup(leave) => members::leave(draft, caller, leave),
             FromClient::InviteGroup(invite) => {
-                invites::invite(draft, caller, &mut self.chance, invite)
+                let answered = invites::invite(draft, caller, &mut self.chance, invite);
+                self.tell_invited_phones(draft, caller)?;
+                answered
             }
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
@@ -557,6 +546,9 @@ impl Service {
         effects.closes.extend(draft.closes);
         effects.changes = draft.changes;
         self.keep_presence(draft.now, &mut effects.changes);
+        for text in &draft.to_phones {
+            self.loops.comes(&text.recipient, draft.now.moment);
+        }
         effects.to_phones = draft.to_phones;
         effects
     }

@@ -165,6 +165,11 @@ impl Points {
         self.points.len()
     }
 
+    /// How many users have a point.
+    pub(super) fn users(&self) -> usize {
+        self.of_user.len()
+    }
+
     pub(super) fn get(&self, session: &SessionId) -> Option<&Point> {
         self.points.get(session)
     }
