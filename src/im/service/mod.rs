@@ -232,7 +232,6 @@ impl Service {
             return effects;
         }
         self.next_sweep = now.moment + SWEEP_EVERY;
-        let lapsed = self.lapsed_texts(now, shelf);
         self.slow_accounts.sweep(now.moment);
         self.slow_origins.sweep(now.moment);
         self.messages.sweep(now.moment);
@@ -243,7 +242,7 @@ impl Service {
         self.presence_rates.sweep(now.moment);
         self.idle_points(now);
         self.keep_presence(now, &mut effects.changes);
-        effects.append(lapsed);
+        effects.append(self.lapsed_texts(now, shelf));
         self.answers.sweep(now.moment);
         self.quiet
             .retain(|phone| !self.answers.has(phone, now.moment));
