@@ -15,6 +15,7 @@ use super::record::{ClientRecord, Credentials, UserRecord};
 use super::shelf::{Shelf, ShelfFailed};
 use crate::clock::WallTime;
 use crate::message::{Refused, UserName};
+use crate::presence;
 use crate::private::Private;
 
 /// Why somebody was not registered.
@@ -214,7 +215,11 @@ pub fn shut_user(
         return refuse("user name", "is not registered");
     };
     record.is_shut = shut;
-    let mut changes = vec![Change::User(user.clone(), Some(record))];
+    let mut changes = vec![
+        Change::User(user.clone(), Some(record)),
+        // Presence reads what it has kept, and asks for no users.
+        Change::Presence(Box::new(presence::Change::shut(user, shut))),
+    ];
     if shut {
         changes.extend(end_sessions(shelf, user)?);
     }

@@ -187,10 +187,7 @@ impl<'a> Judge<'a> {
 
     /// What the value itself says, by its lists and its privacy, if it decides.
     pub(super) fn listed(&self, entry: &Entry) -> Option<bool> {
-        let by_lists = entry
-            .lists
-            .as_deref()
-            .and_then(|lists| self.on_lists(lists));
+        let by_lists = self.on_lists(&entry.rare().lists);
         by_lists.or(match entry.privacy {
             Privacy::Public => Some(true),
             Privacy::Private => Some(false),

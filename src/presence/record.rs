@@ -165,6 +165,21 @@ pub enum Change {
 }
 
 impl Change {
+    /// Whether others see a user as if it were not there.
+    pub fn shut(user: &UserName, is_shut: bool) -> Self {
+        let owner = user.clone();
+        match is_shut {
+            true => Self::Put {
+                record: Box::new(Record::Shut { owner }),
+                urgent: true,
+            },
+            false => Self::Drop {
+                key: Key::Shut { owner },
+                urgent: true,
+            },
+        }
+    }
+
     /// Whether it, and all before it, must be durable before the request is answered: what it hides must not be seen
     /// again after a crash.
     pub const fn is_urgent(&self) -> bool {

@@ -23,6 +23,7 @@ pub mod config;
 mod connection;
 pub mod keep;
 mod outbox;
+mod pictures;
 mod release;
 mod service;
 mod stream;

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::keep::Keep;
 use super::outbox::Outbox;
+use super::pictures::Pictures;
 use super::release::{self, GROUPS, Group, Step};
 use super::{Counts, MakeChanges, NotTaken, closing, count};
 use crate::clock::Clock;
@@ -35,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Something for the service.
 pub(super) enum Event {
     /// A connection came.
-    Connected(ConnectionId, IpAddr, Outbox),
+    Connected(ConnectionId, IpAddr, Outbox, Pictures),
     /// A client sent something.
     Heard(ConnectionId, Box<Result<Request, Unreadable>>),
     /// A connection went.
@@ -215,12 +216,12 @@ impl<K: Keep> Serving<K> {
                         }
                     }
                 }
-                () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
                 _ = tidy.tick() => {
                     if let Err(why) = self.tidy(&mut turn) {
                         return Ended::NotStored(why);
                     }
                 }
+                () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
             }
             counts
                 .points
@@ -288,9 +289,10 @@ impl<K: Keep> Serving<K> {
         let now = now(self.clock);
         let mut done = None;
         let effects = match event {
-            Event::Connected(connection, from, outbox) => {
+            Event::Connected(connection, from, outbox, pictures) => {
                 self.service.connected(connection, from);
-                turn.steps.push(Step::Connected(connection, outbox));
+                turn.steps
+                    .push(Step::Connected(connection, outbox, pictures));
                 return Ok(());
             }
             Event::Heard(connection, request) => {

@@ -1,17 +1,15 @@
 //! Loading what was kept, and forgetting users.
 
-use std::sync::Arc;
-
 use super::authorise::Question;
 use super::{Now, Service};
 use crate::message::UserName;
-use crate::presence::entry::{Entry, Lists};
+use crate::presence::entry::{Entry, Lists, Rare};
 use crate::presence::look::{IDLE, REACHABLE, UNREACHABLE};
 use crate::presence::name::{Address, GroupName};
 use crate::presence::permission::Permission;
 use crate::presence::record::{Key, Record};
 use crate::presence::value::PresValue;
-use crate::presence::words::{Class, Format, Privacy, Validity};
+use crate::presence::words::{Class, Format, Privacy};
 
 impl Service {
     /// Takes back what was kept, once, before anything else. Whoever was connected is not any more.
@@ -96,23 +94,20 @@ impl Service {
             restricted: value.restricted.unwrap_or_default(),
         };
         self.last_change += 1;
-        let entry = Entry {
-            name: self.registry.shared(&value.name).unwrap_or(value.name),
-            client: value.client,
-            class: value.class.unwrap_or(Class::Unknown),
-            format: value.format.unwrap_or(Format::Text),
-            privacy: value.privacy.unwrap_or(Privacy::Granted),
-            lists: (lists != Lists::default()).then(|| Box::new(lists)),
-            shown: Arc::clone(&base),
-            base,
-            time,
-            until: value.until,
-            fades: value.fades,
-            rules: value.rules.into(),
-            validity: Validity::VALID,
-            changed: self.last_change,
-            edited: self.last_change,
-        };
+        let name = self.registry.shared(&value.name).unwrap_or(value.name);
+        let class = value.class.unwrap_or(Class::Unknown);
+        let format = value.format.unwrap_or(Format::Text);
+        let mut entry = Entry::new(name, value.client, (class, format), base, time);
+        entry.privacy = value.privacy.unwrap_or(Privacy::Granted);
+        (entry.changed, entry.edited) = (self.last_change, self.last_change);
+        entry.change_rare(|rare| {
+            *rare = Rare {
+                lists,
+                until: value.until,
+                fades: value.fades,
+                rules: value.rules,
+            };
+        });
         let id = self.make_person(owner);
         self.people[id].entries.push(entry);
     }
@@ -152,11 +147,11 @@ impl Service {
     /// What of an owner's lists names groups is remembered by the groups.
     pub(super) fn names_groups(&mut self, id: u32) {
         for entry in &self.people[id].entries {
-            let lists = entry.lists.as_deref();
-            for address in lists
-                .into_iter()
-                .flat_map(|lists| lists.allowed.iter().chain(&lists.restricted))
-            {
+            let Lists {
+                allowed,
+                restricted,
+            } = &entry.rare().lists;
+            for address in allowed.iter().chain(restricted) {
                 if let Address::Group(group) = address {
                     self.naming.entry(group.clone()).or_default().insert(id);
                 }
@@ -225,13 +220,12 @@ impl Service {
         }
         let mut changed = Vec::new();
         for entry in &mut self.people[id].entries {
-            let Some(lists) = entry.lists.as_deref_mut() else {
-                continue;
-            };
-            let before = lists.allowed.len() + lists.restricted.len();
-            lists.allowed.retain(|one| one != address);
-            lists.restricted.retain(|one| one != address);
-            if lists.allowed.len() + lists.restricted.len() < before {
+            let lists = &entry.rare().lists;
+            if lists.allowed.contains(address) || lists.restricted.contains(address) {
+                entry.change_rare(|rare| {
+                    rare.lists.allowed.retain(|one| one != address);
+                    rare.lists.restricted.retain(|one| one != address);
+                });
                 changed.push(entry.written());
             }
         }

@@ -104,7 +104,7 @@ mod tests {
             client: client.map(|name| ClientName::new(name).unwrap()),
             name: AttributeName::new(&format!("{0}:{0}", "a".repeat(32))).unwrap(),
         };
-        let wide = "\u{1F600}".repeat(64);
+        let wide = "\u{1F600}".repeat(16);
         let keys = [
             value(None),
             value(Some(&wide)),
