@@ -350,7 +350,11 @@ fn central(config: &CentralConfig, report: &mut Report<'_>) -> io::Result<()> {
     room(&config.store.directory, 0, report)?;
     match &config.im {
         Some(im) => {
-            if let Err(why) = super::attributes::read(&mut im.clone()) {
+            let mut im = im.clone();
+            if let Err(why) = super::attributes::read(&mut im) {
+                report.wrong(&why.to_string())?;
+            }
+            if let Err(why) = super::languages::read(&mut im) {
                 report.wrong(&why.to_string())?;
             }
             im_door(&im.door, report)?;

@@ -13,17 +13,17 @@ use crate::until;
 use crate::world::{PATIENCE, Setting, World, free_port};
 
 const PASSWORD: &str = "correct horse";
-const PHONE: &str = "+358401234567";
+pub(crate) const PHONE: &str = "+358401234567";
 
 /// A town: some people with the client `pc`, the appliance, and a carrier's phones.
-struct Town {
-    world: World,
+pub(crate) struct Town {
+    pub(crate) world: World,
     door: SocketAddr,
     client_id: String,
 }
 
 impl Town {
-    fn new(people: &[&str], setting: Setting) -> Self {
+    pub(crate) fn new(people: &[&str], setting: Setting) -> Self {
         let door = free_port();
         let world = World::new(&Setting {
             numbers: "'171*'".into(),
@@ -81,7 +81,7 @@ impl Town {
         (output.status.code(), seen)
     }
 
-    async fn sign_in(&self, who: &str) -> (ImClient, Session) {
+    pub(crate) async fn sign_in(&self, who: &str) -> (ImClient, Session) {
         let mut client = connection(self.door).await;
         let session = client.sign_in(who, "pc", &self.client_id, PASSWORD).await;
         (client, session.expect("the sign-in is right"))
@@ -101,7 +101,7 @@ async fn connection(door: SocketAddr) -> ImClient {
 }
 
 /// The next primitive that is not asked for, by name and elements.
-async fn unasked(client: &mut ImClient) -> Value {
+pub(crate) async fn unasked(client: &mut ImClient) -> Value {
     let heard = match client.unasked.is_empty() {
         true => tokio::time::timeout(PATIENCE, client.hear()).await,
         false => Ok(Some(client.unasked.remove(0))),
@@ -114,7 +114,7 @@ fn to_phone(text: &str) -> Value {
 }
 
 /// Waits until a phone has got so many texts; the sender and text of each.
-fn at_the_phone(world: &World, count: usize) -> Vec<(String, String)> {
+pub(crate) fn at_the_phone(world: &World, count: usize) -> Vec<(String, String)> {
     until("a text at the phone", || {
         let got = world.recorded("phone");
         (got.len() >= count).then(|| {

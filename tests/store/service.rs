@@ -270,12 +270,8 @@ impl World {
             ),
             23 | 24 => self.upload(),
             25 => {
-                let record = self.maybe(|world| PhoneRecord {
-                    user: user(world.chance.below(USERS)),
-                    forward: Forward::Always,
-                    signed_in: true,
-                    last_partner: None,
-                    last_written: None,
+                let record = self.maybe(|world| {
+                    PhoneRecord::of(user(world.chance.below(USERS)), Forward::Always)
                 });
                 Change::Phone(phone(self.chance.below(3)), record)
             }

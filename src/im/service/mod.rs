@@ -23,8 +23,10 @@ mod replies;
 mod search;
 mod sign_in;
 mod sign_up;
+mod sms;
 mod texts;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +35,11 @@ use self::draft::{Answer, Draft, Refusal, Reply};
 use self::points::{Point, Points};
 pub use self::presence::BuddySeen;
 use self::rates::Rates;
+use self::sms::loops::Loops;
 use super::auth::{Nonces, Slow, SlowRule};
 use super::chance::Chance;
 use super::change::Change;
-use super::config::Config;
+use super::config::{Config, PhoneConfig};
 use super::effects::{Effects, Now, Origin};
 use super::names::{ConnectionId, SessionId, TransactionId};
 use super::primitive::{FromClient, Outgoing, Request, Status, Tag, ToClient, Unreadable, Word};
@@ -94,6 +97,11 @@ pub struct Service {
     presence: crate::presence::Service,
     presence_due: Option<Moment>,
     presence_rates: Rates<UserName>,
+    /// Answers to what phones write.
+    answers: Rates<PhoneNumber>,
+    /// Phones that were told that they get none for a while.
+    quiet: HashSet<PhoneNumber>,
+    loops: Loops,
     next_sweep: Moment,
     texts_held: bool,
     refused_sign_ins: u64,
@@ -104,10 +112,20 @@ impl Service {
     /// A service. `secret` is the same for all its life and kept by its owner; `seed` is another one each time.
     pub fn new(config: Config, secret: [u8; 32], seed: [u8; 32]) -> Result<Self, Refused> {
         config.check()?;
+        if let Some(phones) = &config.phones {
+            phones.check_language()?;
+        }
         let mut chance = Chance::new(seed);
         let second = Duration::from_secs(1);
-        let (texts, codes) = config.phones.as_ref().map_or((0, 0), |phones| {
-            (phones.texts_per_hour, phones.codes_per_hour)
+        let phones = config.phones.as_ref();
+        let (texts, codes, answers) = phones.map_or((0, 0, 0), |phones| {
+            let PhoneConfig {
+                texts_per_hour,
+                codes_per_hour,
+                answers_per_hour,
+                ..
+            } = phones;
+            (*texts_per_hour, *codes_per_hour, *answers_per_hour)
         });
         Ok(Self {
             nonces: Nonces::new(&mut chance, config.nonce_good_for),
@@ -132,6 +150,9 @@ impl Service {
                 second,
                 config.presence_per_second.saturating_mul(10),
             ),
+            answers: Rates::new(answers, HOUR, answers),
+            quiet: HashSet::new(),
+            loops: Loops::default(),
             next_sweep: Moment::START,
             texts_held: false,
             refused_sign_ins: 0,
@@ -219,6 +240,10 @@ impl Service {
         self.presence_rates.sweep(now.moment);
         self.idle_points(now);
         self.keep_presence(now, &mut effects.changes);
+        self.answers.sweep(now.moment);
+        self.quiet
+            .retain(|phone| !self.answers.has(phone, now.moment));
+        self.loops.sweep(now.moment);
         match self.lapsed_uploads(now, shelf) {
             Ok(changes) => effects.changes.extend(changes),
             Err(why) => tracing::error!("{why}; content that was never finished stays for now"),
@@ -399,7 +424,9 @@ impl Service {
             FromClient::ModifyJoin(modify) => self.modify_join(draft, caller, modify),
             FromClient::LeaveGroup(leave) => members::leave(draft, caller, leave),
             FromClient::InviteGroup(invite) => {
-                invites::invite(draft, caller, &mut self.chance, invite)
+                let answered = invites::invite(draft, caller, &mut self.chance, invite);
+                self.tell_invited_phones(draft, caller)?;
+                answered
             }
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
@@ -512,6 +539,9 @@ impl Service {
         effects.closes.extend(draft.closes);
         effects.changes = draft.changes;
         self.keep_presence(draft.now, &mut effects.changes);
+        for text in &draft.to_phones {
+            self.loops.comes(&text.recipient, draft.now.moment);
+        }
         effects.to_phones = draft.to_phones;
         effects
     }
