@@ -331,11 +331,11 @@ impl Unseen {
         let Ok(shown) = tcgetattr(stdin()) else {
             return Self(None);
         };
-        eprint!("Password: ");
+        let _shown = write!(io::stderr(), "Password: ");
         let mut unseen = shown.clone();
         unseen.local_modes.remove(LocalModes::ECHO);
         // If it is shown after all, it works all the same.
-        let _shown = tcsetattr(stdin(), OptionalActions::Now, &unseen);
+        let _unseen = tcsetattr(stdin(), OptionalActions::Now, &unseen);
         Self(Some(shown))
     }
 }
@@ -343,8 +343,8 @@ impl Unseen {
 impl Drop for Unseen {
     fn drop(&mut self) {
         if let Some(shown) = &self.0 {
-            let _unseen = tcsetattr(stdin(), OptionalActions::Now, shown);
-            eprintln!();
+            let _as_before = tcsetattr(stdin(), OptionalActions::Now, shown);
+            let _shown = writeln!(io::stderr());
         }
     }
 }
