@@ -41,4 +41,5 @@ pub use caller::{CallError, Caller};
 pub use dispatch::Outlook;
 pub use ledger::{Handed, Ledger, LedgerError, Standing};
 pub use run::{Central, CentralError};
+pub use service::names;
 pub use subject::CentralSubject;

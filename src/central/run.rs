@@ -191,6 +191,11 @@ impl Central {
         &self.ledger
     }
 
+    /// The IM service, if there is one.
+    pub(super) const fn service(&self) -> Option<&Service> {
+        self.service.as_ref()
+    }
+
     /// The configuration as of now.
     pub fn config(&self) -> Arc<CentralConfig> {
         self.config.borrow().clone()

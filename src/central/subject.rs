@@ -18,9 +18,9 @@ use crate::progress::Rate;
 use crate::ring::life::Rings;
 use crate::ring::storage::free_octets;
 use crate::status::snapshot::{
-    BacklogView, LaneView, PartView, Snapshot, StepView, StorageView, TraceView,
+    BacklogView, LaneView, NameView, PartView, Snapshot, StepView, StorageView, TraceView,
 };
-use crate::status::{Done, Order, Subject};
+use crate::status::{Done, NO_PEOPLE, Order, Register, Subject};
 use crate::view::{self, ms};
 
 /// How often rates are taken.
@@ -198,8 +198,17 @@ impl Subject for CentralSubject {
                 unfinished_texts: standing.open_long as u64,
                 unclaimed: standing.strays,
             }),
+            im: self
+                .central
+                .service()
+                .map(|service| service.view(&standing)),
             ..Snapshot::default()
         }
+    }
+
+    fn names(&self, register: Register, after: Option<&str>) -> Result<Vec<NameView>, String> {
+        let service = self.central.service().ok_or(NO_PEOPLE)?;
+        service.names(register, after)
     }
 
     async fn trace(&self, id: &str) -> Option<TraceView> {
@@ -232,6 +241,10 @@ impl Subject for CentralSubject {
                 "the SMSC of {lane} is at edge {}; give this order there",
                 lane.edge()
             )),
+            Order::Register(registration) => {
+                let service = self.central.service().ok_or(NO_PEOPLE)?;
+                service.register(registration).await.map(Done::new)
+            }
             Order::Reload => self.reload().await,
         }
     }

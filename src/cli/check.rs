@@ -350,10 +350,27 @@ fn central(config: &CentralConfig, report: &mut Report<'_>) -> io::Result<()> {
     room(&config.store.directory, 0, report)?;
     match &config.im {
         Some(im) => {
-            if let Err(why) = super::attributes::read(&mut im.clone()) {
+            let mut im = im.clone();
+            if let Err(why) = super::attributes::read(&mut im) {
                 report.wrong(&why.to_string())?;
             }
-            im_door(&im.door, report)
+            if let Err(why) = super::languages::read(&mut im) {
+                report.wrong(&why.to_string())?;
+            }
+            im_door(&im.door, report)?;
+            report.good(&match &im.phones {
+                Some(phones) => {
+                    let number = phones.number.digits();
+                    let replies = match &phones.reply_first {
+                        Some(first) => {
+                            format!("at {} numbers from {}", phones.reply_count, first.digits())
+                        }
+                        None => String::from("to whoever wrote last"),
+                    };
+                    format!("phones write to the IM service at {number}, and reply {replies}")
+                }
+                None => String::from("the IM service reaches no phones; [im.phones] is not there"),
+            })
         }
         None => Ok(()),
     }

@@ -7,6 +7,7 @@ mod attributes;
 mod check;
 mod demo;
 mod desk;
+mod languages;
 mod manual;
 pub mod pair;
 pub mod panic;

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::attributes::{self, AttributesError};
+use super::languages::{self, LanguagesError};
 use super::{Exit, Failure, panic};
 use crate::central::config::CentralConfig;
 use crate::central::{CentralError, CentralSubject};
@@ -66,6 +67,9 @@ pub enum ServeError {
     /// The attributes of presence.
     #[error(transparent)]
     Attributes(#[from] AttributesError),
+    /// The languages for phones.
+    #[error(transparent)]
+    Languages(#[from] LanguagesError),
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -98,7 +102,7 @@ impl ServeError {
                 CentralError::Door(_) => Exit::Configuration,
                 CentralError::Listen(_) | CentralError::Desk(_) => Exit::Down,
             },
-            Self::Attributes(_) | Self::Log(_) => Exit::Configuration,
+            Self::Attributes(_) | Self::Languages(_) | Self::Log(_) => Exit::Configuration,
             Self::Status(_) | Self::System(_) => Exit::Down,
         }
     }
@@ -298,6 +302,7 @@ async fn central(
 ) -> Result<(), ServeError> {
     if let Some(im) = &mut loaded.config.im {
         attributes::read(im)?;
+        languages::read(im)?;
     }
     let mut signals = Signals::new()?;
     let config = loaded.config.clone();

@@ -19,6 +19,9 @@ impl RingView for Ring {
     fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::mark_sent(self, sequence)
     }
+    fn mark_all_sent(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
+        Self::mark_all_sent(self, sequences)
+    }
     fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::confirm(self, sequence)
     }
@@ -27,6 +30,9 @@ impl RingView for Ring {
     }
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::process(self, sequence)
+    }
+    fn process_all(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
+        Self::process_all(self, sequences)
     }
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         Self::process_with(self, sequence, outcome)

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::array::{Array, Full, Misstep, Taken};
 use super::commit::{Committer, Failed, Submitted, What, Write};
 use super::outcome;
-use super::page::{self, Fence, Place, State, encode_slot};
+use super::page::{self, Fence, Place, State, encode_slot_into};
 use super::parcel::Parcel;
 use super::storage::Storage;
 use crate::clock::{Clock, Moment};
@@ -168,22 +168,24 @@ impl Shared {
         (state.number, state.encode(self.place(&body)))
     }
 
-    /// The committer made something of this ring durable.
-    pub(super) fn durable(&self, what: &What) {
+    /// The committer made these of this ring durable.
+    pub(super) fn durable<'a>(&self, written: impl Iterator<Item = &'a What>) {
         let mut body = self.body();
-        match what {
-            What::Slot {
-                sequence,
-                processed,
-                ..
-            } => {
-                body.array.stored(*sequence);
-                body.array.recorded(*processed);
-                // That it is retrieved is not on disk yet, as a mark.
-                self.touch(&mut body);
+        for what in written {
+            match what {
+                What::Slot {
+                    sequence,
+                    processed,
+                    ..
+                } => {
+                    body.array.stored(*sequence);
+                    body.array.recorded(*processed);
+                    // That it is retrieved is not on disk yet, as a mark.
+                    self.touch(&mut body);
+                }
+                // The pointer may have moved on since the page was written; `recorded` must not.
+                What::State => {}
             }
-            // The pointer may have moved on since the page was written; `recorded` must not.
-            What::State => {}
         }
         drop(body);
         self.changed.send_replace(());
@@ -382,11 +384,13 @@ impl Ring {
             .iter()
             .filter_map(|&sequence| {
                 let parcel = body.array.get(sequence)?;
+                let mut page = self.committer.page();
+                encode_slot_into(&mut page, place, sequence, &marks, parcel);
                 Some(Write {
                     ring: self.shared.clone(),
                     what: What::Slot {
                         sequence,
-                        page: encode_slot(place, sequence, &marks, parcel),
+                        page,
                         processed: marks.processed.up_to(),
                     },
                 })
@@ -422,16 +426,41 @@ impl Ring {
     fn change<T>(&self, step: impl FnOnce(&mut Array) -> Result<T, Misstep>) -> Result<T, Misstep> {
         let mut body = self.shared.body();
         let done = step(&mut body.unfenced()?.array)?;
+        self.tell(body);
+        Ok(done)
+    }
+
+    /// One step for each of these messages; whoever waits for a change hears of all of them at once.
+    fn change_all(
+        &self,
+        sequences: &[Sequence],
+        step: impl Fn(&mut Array, Sequence) -> Result<bool, Misstep>,
+    ) -> Result<(), Misstep> {
+        let mut body = self.shared.body();
+        let array = &mut body.unfenced()?.array;
+        let done = sequences
+            .iter()
+            .try_for_each(|&sequence| step(array, sequence).map(|_fresh| ()));
+        self.tell(body);
+        done
+    }
+
+    /// Marks have moved: they go into the live record, will go into the file, and those that wait are woken.
+    fn tell(&self, mut body: MutexGuard<'_, Body>) {
         self.shared.record_live(&body);
         self.shared.touch(&mut body);
         drop(body);
         self.shared.changed.send_replace(());
-        Ok(done)
     }
 
     /// *Sent*: it was put on the link.
     pub fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
         self.change(|array| array.mark_sent(sequence))
+    }
+
+    /// *Sent*, for all of these, at the price of one. The first that cannot be is the last that is tried.
+    pub fn mark_all_sent(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
+        self.change_all(sequences, |array, sequence| array.mark_sent(sequence))
     }
 
     /// *Confirmed*: the far end has it durably.
@@ -449,39 +478,75 @@ impl Ring {
         self.change(|array| array.process(sequence))
     }
 
+    /// *Processed*, for all of these, at the price of one. The first that cannot be is the last that is tried.
+    pub fn process_all(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
+        self.change_all(sequences, |array, sequence| array.process(sequence))
+    }
+
     /// *Processed*, for all up to here.
     pub fn process_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
         self.change(|array| array.process_up_to(sequence))
     }
 
-    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address. If that cannot
-    /// be written, the message stays as it was, and the file takes nothing more.
+    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address; tells whether
+    /// that is new. If it cannot be written, the message stays as it was, and the file takes nothing more.
     pub fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
+        self.process_all_with([(sequence, outcome)])
+            .map(|fresh| fresh > 0)
+            .map_err(|(_, misstep)| misstep)
+    }
+
+    /// The same for several messages at the price of one; tells how many are new. The first that cannot be is named, and
+    /// the last that is tried.
+    pub fn process_all_with(
+        &self,
+        endings: impl IntoIterator<Item = (Sequence, Outcome)>,
+    ) -> Result<u64, (Sequence, Misstep)> {
         let mut body = self.shared.body();
+        let mut fresh = 0;
+        let mut done = Ok(());
+        for (sequence, outcome) in endings {
+            match self.process_one(&mut body, sequence, outcome) {
+                Ok(is_fresh) => fresh += u64::from(is_fresh),
+                Err(misstep) => {
+                    done = Err((sequence, misstep));
+                    break;
+                }
+            }
+        }
+        if fresh > 0 {
+            self.tell(body);
+        }
+        done.map(|()| fresh)
+    }
+
+    fn process_one(
+        &self,
+        body: &mut Body,
+        sequence: Sequence,
+        outcome: Outcome,
+    ) -> Result<bool, Misstep> {
         let body = body.unfenced()?;
         body.array.held(sequence)?;
-        let fresh = !body.array.flags(sequence).processed;
-        if fresh {
-            if self.committer.has_failed() {
-                return Err(Misstep::Stopped);
-            }
-            // In the file before the mark can be: both are durable with the same sync.
-            let address = sequence.address();
-            let record = outcome::encode(self.shared.place(body), sequence, &outcome);
-            let offset = page::outcome_offset(self.shared.index, address);
-            if let Err(why) = self.shared.storage.write_at(offset, &record) {
-                let ring = &self.shared.name;
-                let why = format!("writing outcome {address} of ring {ring} failed: {why}");
-                self.committer.fail(&Failed(why.into()));
-                return Err(Misstep::Stopped);
-            }
-            body.array.process(sequence)?;
-            body.outcomes[address.index()] = Some((sequence, outcome));
-            self.shared.record_live(body);
-            self.shared.touch(body);
-            self.shared.changed.send_replace(());
+        if body.array.flags(sequence).processed {
+            return Ok(false);
         }
-        Ok(fresh)
+        if self.committer.has_failed() {
+            return Err(Misstep::Stopped);
+        }
+        // In the file before the mark can be: both are durable with the same sync.
+        let address = sequence.address();
+        let record = outcome::encode(self.shared.place(body), sequence, &outcome);
+        let offset = page::outcome_offset(self.shared.index, address);
+        if let Err(why) = self.shared.storage.write_at(offset, &record) {
+            let ring = &self.shared.name;
+            let why = format!("writing outcome {address} of ring {ring} failed: {why}");
+            self.committer.fail(&Failed(why.into()));
+            return Err(Misstep::Stopped);
+        }
+        body.array.process(sequence)?;
+        body.outcomes[address.index()] = Some((sequence, outcome));
+        Ok(true)
     }
 
     /// How a processed message ended. Doubtful if that was lost with the power.

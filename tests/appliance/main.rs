@@ -5,6 +5,7 @@
 #[path = "../support/im_client.rs"]
 mod im_client;
 mod people;
+mod phones;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

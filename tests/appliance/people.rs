@@ -13,17 +13,17 @@ use crate::until;
 use crate::world::{PATIENCE, Setting, World, free_port};
 
 const PASSWORD: &str = "correct horse";
-const PHONE: &str = "+358401234567";
+pub(crate) const PHONE: &str = "+358401234567";
 
 /// A town: some people with the client `pc`, the appliance, and a carrier's phones.
-struct Town {
-    world: World,
+pub(crate) struct Town {
+    pub(crate) world: World,
     door: SocketAddr,
     client_id: String,
 }
 
 impl Town {
-    fn new(people: &[&str], setting: Setting) -> Self {
+    pub(crate) fn new(people: &[&str], setting: Setting) -> Self {
         let door = free_port();
         let world = World::new(&Setting {
             numbers: "'171*'".into(),
@@ -54,8 +54,8 @@ impl Town {
     fn sluice(&self, arguments: &[&str], input: &str) -> String {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sluice"))
             .args(arguments)
-            .arg("--store")
-            .arg(self.world.path().join("store"))
+            .arg("--config")
+            .arg(self.world.path().join("central.toml"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -70,7 +70,18 @@ impl Town {
             + &String::from_utf8_lossy(&output.stderr)
     }
 
-    async fn sign_in(&self, who: &str) -> (ImClient, Session) {
+    /// The exit code of central's status, and what it shows.
+    fn status(&self) -> (Option<i32>, Value) {
+        let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+            .args(["status", "--json", "--socket"])
+            .arg(self.world.path().join("central.sock"))
+            .output()
+            .expect("sluice runs");
+        let seen = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code(), seen)
+    }
+
+    pub(crate) async fn sign_in(&self, who: &str) -> (ImClient, Session) {
         let mut client = connection(self.door).await;
         let session = client.sign_in(who, "pc", &self.client_id, PASSWORD).await;
         (client, session.expect("the sign-in is right"))
@@ -90,7 +101,7 @@ async fn connection(door: SocketAddr) -> ImClient {
 }
 
 /// The next primitive that is not asked for, by name and elements.
-async fn unasked(client: &mut ImClient) -> Value {
+pub(crate) async fn unasked(client: &mut ImClient) -> Value {
     let heard = match client.unasked.is_empty() {
         true => tokio::time::timeout(PATIENCE, client.hear()).await,
         false => Ok(Some(client.unasked.remove(0))),
@@ -103,7 +114,7 @@ fn to_phone(text: &str) -> Value {
 }
 
 /// Waits until a phone has got so many texts; the sender and text of each.
-fn at_the_phone(world: &World, count: usize) -> Vec<(String, String)> {
+pub(crate) fn at_the_phone(world: &World, count: usize) -> Vec<(String, String)> {
     until("a text at the phone", || {
         let got = world.recorded("phone");
         (got.len() >= count).then(|| {
@@ -129,6 +140,10 @@ async fn g16_a_person_and_a_phone_write_to_each_other_and_replies_find_the_right
     let edge = town.world.start("edge");
     let (mut alice, _) = town.sign_in("alice").await;
     let (mut bob, _) = town.sign_in("bob").await;
+    until("status knows of them", || {
+        let (_, seen) = town.status();
+        (seen["im"]["users"] == 2).then_some(())
+    });
 
     // To the phone, from both; each has a number of its own there. The carrier's report comes back.
     let accepted = alice.ask("Message", to_phone("Are you coming?")).await;
@@ -152,7 +167,8 @@ async fn g16_a_person_and_a_phone_write_to_each_other_and_replies_find_the_right
     assert_eq!(unasked(&mut bob).await["elements"]["fate"], "delivered");
 
     // And back: by the number that is answered to, one SMS or several.
-    let long = "The ferry from Turku is late today, and so am I. ".repeat(9);
+    // More than a record of the store holds.
+    let long = "The ferry from Turku is late today, and so am I. ".repeat(120);
     for (number, text) in [("17101", "Will do"), ("17100", long.trim_end())] {
         let told = town
             .world
@@ -208,6 +224,88 @@ async fn g16_a_person_and_a_phone_write_to_each_other_and_replies_find_the_right
         !town.world.log("central").contains("ERROR"),
         "{}",
         town.world.log("central")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn people_are_registered_and_shut_out_at_a_running_central() {
+    let town = Town::new(&["alice"], Setting::default());
+    let central = town.world.start("central");
+    let (mut alice, _) = town.sign_in("alice").await;
+    // What it says is what it says while central is stopped.
+    let secret = format!("{PASSWORD}\n");
+    assert_eq!(
+        town.sluice(&["user", "add", "Bob"], &secret),
+        "bob is registered\n"
+    );
+    assert_eq!(
+        town.sluice(&["user", "add", "bob"], &secret),
+        "sluice: user name: is taken\n"
+    );
+    assert_eq!(
+        town.sluice(&["user", "add", "carol"], "short\n"),
+        "sluice: password: is shorter than 8 characters\n"
+    );
+    assert_eq!(
+        town.sluice(&["user", "shut", "carol"], ""),
+        "sluice: user name: is not registered\n"
+    );
+    assert_eq!(town.sluice(&["user", "ls"], ""), "alice\nbob\n");
+    assert_eq!(town.sluice(&["client", "ls"], ""), "pc\n");
+    let (mut bob, _) = town.sign_in("bob").await;
+
+    // Who is shut out is out at once, and cannot come back; the others notice nothing.
+    assert_eq!(
+        town.sluice(&["user", "shut", "alice"], ""),
+        "alice is shut out\n"
+    );
+    assert_eq!(alice.hear().await, None);
+    assert_eq!(town.sluice(&["user", "ls"], ""), "alice (shut)\nbob\n");
+    let mut again = connection(town.door).await;
+    let refused = again
+        .sign_in("alice", "pc", &town.client_id, PASSWORD)
+        .await;
+    assert!(refused.is_none());
+    assert!(bob.ask("GetSettings", json!({})).await.is_some());
+    let (_, seen) = town.status();
+    assert_eq!(seen["im"]["refused_sign_ins"], 1, "{seen}");
+    assert_eq!(
+        town.sluice(&["user", "open", "alice"], ""),
+        "alice is let in again\n"
+    );
+    let (mut alice, _) = town.sign_in("alice").await;
+
+    // A password with blanks at its ends goes over the socket as it is; the old one ends with all sessions.
+    let told = town.sluice(&["user", "password", "alice"], "  another  one \n");
+    assert_eq!(told, "alice has a new password\n");
+    assert_eq!(alice.hear().await, None);
+    let mut alice = connection(town.door).await;
+    let session = alice
+        .sign_in("alice", "pc", &town.client_id, "  another  one ")
+        .await;
+    assert!(session.is_some());
+    let log = town.world.log("central");
+    assert!(!log.contains("another"), "{log}");
+
+    // Its store alone leads nowhere while it runs, and says what does.
+    let store = town.world.path().join("store");
+    let told = std::process::Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(["user", "ls", "--store"])
+        .arg(&store)
+        .output()
+        .expect("sluice runs");
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(
+        told.contains("name its status socket with --socket"),
+        "{told}"
+    );
+    central.terminate();
+    assert_eq!(town.sluice(&["user", "ls"], ""), "alice\nbob\n");
+    std::fs::remove_dir_all(&store).expect("it is ours");
+    let told = town.sluice(&["user", "ls"], "");
+    assert!(
+        told.contains("no central is running here") && told.contains("there is no store at"),
+        "{told}"
     );
 }
 

@@ -163,6 +163,7 @@ fn a_central_that_is_ready_and_one_edge_that_is_not_enrolled() {
          ok       rings: SOME MiB are free, 5 more are needed for rings\n\
          ok       store: SOME MiB are free, 0 more are needed for rings\n\
          ok       IM clients come in at 127.0.0.1:24780, from this machine only\n\
+         ok       the IM service reaches no phones; [im.phones] is not there\n\
          [exit 1]\n"
     );
     let before = std::fs::read_to_string(&file).unwrap();

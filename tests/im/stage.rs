@@ -469,6 +469,16 @@ impl Stage {
         }
     }
 
+    /// All texts that went to phones.
+    pub(super) fn texts(&self) -> &[TextToPhone] {
+        &self.texts
+    }
+
+    /// The key of the last text that a phone wrote.
+    pub(super) const fn written(&self) -> u64 {
+        self.written
+    }
+
     pub(super) fn pass(&mut self, time: Duration) {
         self.moment = self.moment + time;
         self.wall = self.wall + time;
@@ -519,7 +529,7 @@ impl Stage {
         self.release(effects);
     }
 
-    fn phone_writes(&mut self, number: &str, code: &str, text: &str, key: Option<u64>) {
+    pub(super) fn phone_writes(&mut self, number: &str, code: &str, text: &str, key: Option<u64>) {
         let key = key.unwrap_or(self.written + 1);
         self.written = key;
         let text = TextFromPhone {

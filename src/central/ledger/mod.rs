@@ -146,6 +146,8 @@ impl Handed<'_> {
 pub struct Standing {
     /// Texts that wait for a lane.
     pub waiting: u64,
+    /// Those of the IM service among them.
+    pub of_service: u64,
     /// Texts from phones and fates of texts that the IM service has not taken yet.
     pub errands: u64,
     /// Entries of the inbox that were not fetched.
@@ -434,7 +436,8 @@ impl Ledger {
         let counters = books.counters;
         Standing {
             waiting: counters.waiting,
-            errands: counters.last_errand - *self.served.borrow(),
+            of_service: counters.of_service,
+            errands: counters.last_errand.saturating_sub(*self.served.borrow()),
             inbox: (counters.last_entry + 1).saturating_sub(counters.first_entry.max(1)),
             early_reports: books.early.len(),
             open_long: books.joiner.open(),
@@ -507,6 +510,17 @@ impl Books {
         );
         self.follow(letter.id, track);
         self.counters.waiting += 1;
+        self.counters.of_service += u64::from(track.of_service);
+    }
+
+    /// A text does not wait any more.
+    fn waits_no_more(&mut self, place: u64, track: Option<&Track>) {
+        self.post.delete(&Shelf::Waiting(place));
+        let one_less = |count: &mut u64| *count = count.saturating_sub(1);
+        one_less(&mut self.counters.waiting);
+        if track.is_some_and(|track| track.of_service) {
+            one_less(&mut self.counters.of_service);
+        }
     }
 
     /// A message is tracked from now on.

@@ -343,6 +343,9 @@ pub(super) struct Counters {
     pub(super) first_entry: u64,
     #[serde(default)]
     pub(super) last_errand: u64,
+    /// Of those that wait, the IM service's.
+    #[serde(default)]
+    pub(super) of_service: u64,
 }
 
 pub(super) fn write(value: &impl Serialize) -> Bytes {

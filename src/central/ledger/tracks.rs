@@ -43,9 +43,9 @@ impl Ledger {
             } in &placed
             {
                 let id = queued.letter.id;
-                books.post.delete(&Shelf::Waiting(queued.place));
-                books.counters.waiting = books.counters.waiting.saturating_sub(1);
-                if let Some(mut track) = books.track(id)? {
+                let track = books.track(id)?;
+                books.waits_no_more(queued.place, track.as_ref());
+                if let Some(mut track) = track {
                     let epoch = ring.look(|array| array.epoch());
                     track.lane = Some((ring.name().lane.to_string(), epoch.get()));
                     // Its end may have been heard of already.
@@ -89,9 +89,9 @@ impl Ledger {
         let (promise, last) = {
             let mut books = self.books();
             let id = queued.letter.id;
-            books.post.delete(&Shelf::Waiting(queued.place));
-            books.counters.waiting = books.counters.waiting.saturating_sub(1);
-            if let Some(mut track) = books.track(id)? {
+            let track = books.track(id)?;
+            books.waits_no_more(queued.place, track.as_ref());
+            if let Some(mut track) = track {
                 track.state = match outcome {
                     Outcome::Expired => State::Expired,
                     _ => State::Refused,

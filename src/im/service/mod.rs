@@ -6,6 +6,7 @@
 
 mod answers;
 mod content;
+mod cursor;
 mod draft;
 mod groups;
 mod history;
@@ -23,8 +24,11 @@ mod replies;
 mod search;
 mod sign_in;
 mod sign_up;
+mod sms;
+mod telling;
 mod texts;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,10 +37,11 @@ use self::draft::{Answer, Draft, Refusal, Reply};
 use self::points::{Point, Points};
 pub use self::presence::BuddySeen;
 use self::rates::Rates;
+use self::sms::loops::Loops;
 use super::auth::{Nonces, Slow, SlowRule};
 use super::chance::Chance;
 use super::change::Change;
-use super::config::Config;
+use super::config::{Config, PhoneConfig};
 use super::effects::{Effects, Now, Origin};
 use super::names::{ConnectionId, SessionId, TransactionId};
 use super::primitive::{FromClient, Outgoing, Request, Status, Tag, ToClient, Unreadable, Word};
@@ -94,8 +99,14 @@ pub struct Service {
     presence: crate::presence::Service,
     presence_due: Option<Moment>,
     presence_rates: Rates<UserName>,
+    /// Answers to what phones write.
+    answers: Rates<PhoneNumber>,
+    /// Phones that were told that they get none for a while.
+    quiet: HashSet<PhoneNumber>,
+    loops: Loops,
     next_sweep: Moment,
     texts_held: bool,
+    refused_sign_ins: u64,
     is_closing: bool,
 }
 
@@ -103,10 +114,20 @@ impl Service {
     /// A service. `secret` is the same for all its life and kept by its owner; `seed` is another one each time.
     pub fn new(config: Config, secret: [u8; 32], seed: [u8; 32]) -> Result<Self, Refused> {
         config.check()?;
+        if let Some(phones) = &config.phones {
+            phones.check_language()?;
+        }
         let mut chance = Chance::new(seed);
         let second = Duration::from_secs(1);
-        let (texts, codes) = config.phones.as_ref().map_or((0, 0), |phones| {
-            (phones.texts_per_hour, phones.codes_per_hour)
+        let phones = config.phones.as_ref();
+        let (texts, codes, answers) = phones.map_or((0, 0, 0), |phones| {
+            let PhoneConfig {
+                texts_per_hour,
+                codes_per_hour,
+                answers_per_hour,
+                ..
+            } = phones;
+            (*texts_per_hour, *codes_per_hour, *answers_per_hour)
         });
         Ok(Self {
             nonces: Nonces::new(&mut chance, config.nonce_good_for),
@@ -131,8 +152,12 @@ impl Service {
                 second,
                 config.presence_per_second.saturating_mul(10),
             ),
+            answers: Rates::new(answers, HOUR, answers),
+            quiet: HashSet::new(),
+            loops: Loops::default(),
             next_sweep: Moment::START,
             texts_held: false,
+            refused_sign_ins: 0,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -181,6 +206,16 @@ impl Service {
         self.points.len()
     }
 
+    /// How many users have a point.
+    pub fn users(&self) -> usize {
+        self.points.users()
+    }
+
+    /// How many sign-ins were refused, for a wrong name, password or client id.
+    pub const fn refused_sign_ins(&self) -> u64 {
+        self.refused_sign_ins
+    }
+
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&self) -> Moment {
         self.presence_due()
@@ -207,6 +242,11 @@ impl Service {
         self.presence_rates.sweep(now.moment);
         self.idle_points(now);
         self.keep_presence(now, &mut effects.changes);
+        effects.append(self.lapsed_texts(now, shelf));
+        self.answers.sweep(now.moment);
+        self.quiet
+            .retain(|phone| !self.answers.has(phone, now.moment));
+        self.loops.sweep(now.moment);
         match self.lapsed_uploads(now, shelf) {
             Ok(changes) => effects.changes.extend(changes),
             Err(why) => tracing::error!("{why}; content that was never finished stays for now"),
@@ -321,7 +361,10 @@ impl Service {
         }
         self.touched(draft.now, session);
         let acts_on_presence = presence::acts(&primitive);
-        let answered = self.dispatch(&mut draft, &caller, &transaction, primitive);
+        let answered = self
+            .may_tell(&draft, &caller, &primitive)
+            .and_then(|()| self.dispatch(&mut draft, &caller, &transaction, primitive))
+            .and_then(|reply| self.has_told(&mut draft, &caller).map(|()| reply));
         let reply = match answered {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -387,13 +430,15 @@ impl Service {
             FromClient::ModifyJoin(modify) => self.modify_join(draft, caller, modify),
             FromClient::LeaveGroup(leave) => members::leave(draft, caller, leave),
             FromClient::InviteGroup(invite) => {
-                invites::invite(draft, caller, &mut self.chance, invite)
+                let answered = invites::invite(draft, caller, &mut self.chance, invite);
+                self.tell_invited_phones(draft, caller)?;
+                answered
             }
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
-            FromClient::SearchGroup(query) => search::groups(draft, caller, query),
+            FromClient::SearchGroup(query) => search::groups(draft, caller, &self.secret, query),
             FromClient::SearchUsers(query) if query.presence.is_empty() => {
-                search::users(draft, caller, &query)
+                search::users(draft, caller, &self.secret, &query)
             }
             FromClient::SearchUsers(query) => self.search_presence(draft, caller, query),
 
@@ -500,6 +545,9 @@ impl Service {
         effects.closes.extend(draft.closes);
         effects.changes = draft.changes;
         self.keep_presence(draft.now, &mut effects.changes);
+        for text in &draft.to_phones {
+            self.loops.comes(&text.recipient, draft.now.moment);
+        }
         effects.to_phones = draft.to_phones;
         effects
     }

@@ -71,7 +71,7 @@ impl Service {
     ) {
         match shelf.phone(phone) {
             // One that was signed out stays so until it is signed in.
-            Ok(Some(record)) if record.signed_in => {
+            Ok(Some(record)) if record.takes_texts() => {
                 let client = client_named(phone.digits());
                 self.presence
                     .phone_reported(&at(now, &NoGroups), &record.user, &client, state);
@@ -242,15 +242,15 @@ impl Service {
         {
             self.presence.forget_client(&at, &before.user, &client);
         }
-        let was_in = before.is_some_and(|before| before.signed_in);
+        let was_in = before.is_some_and(|before| before.takes_texts());
         match record {
-            Some(record) if record.signed_in && !was_in => {
+            Some(record) if record.takes_texts() && !was_in => {
                 // It has just written, or proved a code.
                 let state = PhoneState::Reached;
                 self.presence
                     .phone_reported(&at, &record.user, &client, state);
             }
-            Some(record) if !record.signed_in && was_in => {
+            Some(record) if !record.takes_texts() && was_in => {
                 let state = PhoneState::SignedOut;
                 self.presence
                     .phone_reported(&at, &record.user, &client, state);

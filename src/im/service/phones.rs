@@ -8,6 +8,7 @@ use crate::im::primitive::{
     AddPhone, Forward, ModifyPhone, OwnPhone, Phones, ProvePhone, RemovePhone, Status,
 };
 use crate::im::record::{Key, PhoneRecord, ProofRecord};
+use crate::im::sms::{Place, Say, Telling};
 use crate::im::status::Code;
 use crate::message::{PhoneNumber, UserName};
 
@@ -15,6 +16,8 @@ use crate::message::{PhoneNumber, UserName};
 const CODE_DIGITS: u32 = 6;
 /// Wrong tries for one code.
 const MOST_WRONG: u32 = 5;
+/// Codes that are looked through when another one is sent.
+const MOST_LAPSED: usize = 64;
 /// Most phones of a user.
 const MOST_PHONES: usize = 8;
 
@@ -57,6 +60,13 @@ impl Service {
         self.codes_to_phone
             .take(&add.phone, draft.now.moment)
             .map_err(too_fast)?;
+        // Codes that have lapsed go: at most as many as the user may have sent since.
+        for (phone, proof) in draft.shelf.proofs_of(&caller.user, MOST_LAPSED)? {
+            if draft.now.wall > proof.valid_until {
+                let gone = Change::Proof(caller.user.clone(), phone, None);
+                draft.changes.push(gone);
+            }
+        }
         let valid_until = draft.now.wall + config.code_good_for;
         let code = self.chance.digits(CODE_DIGITS);
         let record = ProofRecord {
@@ -69,11 +79,10 @@ impl Service {
             add.phone.clone(),
             Some(record),
         ));
-        let text = format!(
-            "{code} is the code to register this phone for {}. If you did not ask for it, ignore it.",
-            caller.user.as_str()
-        );
-        self.say(draft, &add.phone, text);
+        let telling = Telling::new(Say::Code)
+            .with(Place::Code, code)
+            .with(Place::Name, caller.user.as_str());
+        self.tell(draft, &add.phone, &telling)?;
         Ok(Status::done().into())
     }
 
@@ -115,18 +124,15 @@ impl Service {
         user: &UserName,
         phone: &PhoneNumber,
     ) -> Result<(), Refusal> {
-        if let Some(before) = draft.shelf.phone(phone)?
-            && before.user != *user
-        {
-            lose(draft, &before.user, phone)?;
+        let mut record = PhoneRecord::of(user.clone(), Forward::default());
+        if let Some(before) = draft.shelf.phone(phone)? {
+            if before.user != *user {
+                lose(draft, &before.user, phone)?;
+            }
+            // What its owner has said of texts to it holds, whoever the owner signs in as.
+            record.stopped = before.stopped;
+            record.language = before.language;
         }
-        let record = PhoneRecord {
-            user: user.clone(),
-            forward: Forward::default(),
-            signed_in: true,
-            last_partner: None,
-            last_written: None,
-        };
         draft
             .changes
             .push(Change::Phone(phone.clone(), Some(record)));

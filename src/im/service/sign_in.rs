@@ -155,6 +155,7 @@ impl Service {
             return Err(Status::of(Code::NoCommonScheme).at("proof").into());
         };
         if !(is_right & known.is_real) {
+            self.refused_sign_ins += 1;
             self.slow_accounts.wrong(user, draft.now.moment);
             self.slow_origins.wrong(&origin, draft.now.moment);
             return Err(Code::SignInRefused.into());

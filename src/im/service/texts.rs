@@ -1,6 +1,10 @@
 //! Texts to phones: how a message looks as SMS, from which number it comes, and what becomes of it.
 
+use std::time::Duration;
+
 use super::draft::Draft;
+use super::messages::{known_by_now, known_phone};
+use super::reach::phone_of;
 use super::replies::{ReplyAddress, reply_address};
 use super::{Caller, Service};
 use crate::clock::WallTime;
@@ -9,12 +13,23 @@ use crate::im::effects::{Effects, Now};
 use crate::im::log::{Entry, Logged};
 use crate::im::names::{MessageId, Position, TextId};
 use crate::im::phone::{TextFate, TextToPhone};
-use crate::im::primitive::{Delivered, MemberAddress, Recipient, Sender};
+use crate::im::primitive::{Delivered, Fate, MemberAddress, Recipient, Sender};
 use crate::im::record::{PhoneRecord, TextMessage, TextRecord};
 use crate::im::shelf::{Shelf, Shelved};
+use crate::im::sms::{Place, Say, Telling};
 use crate::message::{Party, PhoneNumber, UserName};
 use crate::private::Private;
 use crate::text::{Cost, Width, lookalike};
+
+/// How long a word on a text is waited for: carriers try for a week at most, and whoever has not reported after two does
+/// not any more.
+const TEXTS_KEPT_FOR: Duration = Duration::from_hours(14 * 24);
+
+/// Texts that lapse at once.
+const TEXTS_LAPSED: usize = 500;
+
+/// How soon the next ones lapse.
+const SWEEP_AGAIN: Duration = Duration::from_secs(1);
 
 /// A message on its way to one or many.
 #[derive(Clone, Copy)]
@@ -33,7 +48,6 @@ impl Service {
         &mut self,
         draft: &mut Draft<'_>,
         number: &PhoneNumber,
-        phone: &PhoneRecord,
         carried: &Carried<'_>,
         address: Recipient,
         log: Option<(UserName, Position)>,
@@ -49,14 +63,12 @@ impl Service {
                 is_known: false,
             },
         };
+        let mut phone = known_phone(draft, number)?;
         if partner.is_some() && phone.last_partner != partner {
-            let record = PhoneRecord {
-                last_partner: partner,
-                ..phone.clone()
-            };
+            phone.last_partner = partner;
             draft
                 .changes
-                .push(Change::Phone(number.clone(), Some(record)));
+                .push(Change::Phone(number.clone(), Some(phone)));
         }
         let text = compose(
             &shown(carried.from),
@@ -65,18 +77,21 @@ impl Service {
             config.lookalikes,
         );
         let id = TextId::new(draft.now.wall, self.chance.octets());
-        let record = TextRecord {
-            phone: number.clone(),
-            message: Some(TextMessage {
-                sender: carried.sender.clone(),
-                message: carried.message,
-                recipient: address,
-                report: carried.report,
-                log,
-            }),
-            at: draft.now.wall,
-        };
-        draft.changes.push(Change::Text(id, Some(record)));
+        if carried.report {
+            // Nobody asks what became of the others.
+            let record = TextRecord {
+                phone: number.clone(),
+                message: Some(TextMessage {
+                    sender: carried.sender.clone(),
+                    message: carried.message,
+                    recipient: address,
+                    report: true,
+                    log,
+                }),
+                at: draft.now.wall,
+            };
+            draft.changes.push(Change::Text(id, Some(record)));
+        }
         draft.to_phones.push(TextToPhone {
             id,
             sender: Party::ShortCode(sender),
@@ -104,6 +119,72 @@ impl Service {
         });
     }
 
+    /// Texts on which no word came: their senders are told so, and they are forgotten.
+    pub(super) fn lapsed_texts(&mut self, now: Now, shelf: &dyn Shelf) -> Effects {
+        let config = std::sync::Arc::clone(&self.config);
+        let mut draft = Draft::new(shelf, &config, now);
+        let kept_for = TEXTS_KEPT_FOR.as_millis() as u64;
+        let before = WallTime::from_unix_ms(now.wall.as_unix_ms().saturating_sub(kept_for));
+        match lapse(&mut draft, before) {
+            Ok(count) if count == TEXTS_LAPSED => self.next_sweep = now.moment + SWEEP_AGAIN,
+            Ok(_) => {}
+            Err(why) => {
+                tracing::error!("{why}; texts on which no word came stay for now");
+                return Effects::default();
+            }
+        }
+        self.release(draft, Effects::default())
+    }
+
+    /// The same, unasked: not to a phone that wants nothing.
+    pub(super) fn tell(
+        &mut self,
+        draft: &mut Draft<'_>,
+        number: &PhoneNumber,
+        telling: &Telling,
+    ) -> Shelved<()> {
+        let phone = known_by_now(draft, number)?;
+        if phone.as_ref().is_some_and(|phone| phone.stopped) {
+            return Ok(());
+        }
+        let Some(config) = &draft.config.phones else {
+            return Ok(());
+        };
+        let chosen = phone.as_ref().and_then(|phone| phone.language.as_ref());
+        let language = config.languages.of(chosen.unwrap_or(&config.language));
+        let text = language.tell(telling);
+        self.say(draft, number, text);
+        Ok(())
+    }
+
+    /// Phones that are users hear of invitations by text; each is one of the texts of the user that invites.
+    pub(super) fn tell_invited_phones(
+        &mut self,
+        draft: &mut Draft<'_>,
+        caller: &Caller,
+    ) -> Shelved<()> {
+        let invited: Vec<_> = draft
+            .appended
+            .iter()
+            .filter_map(|appended| match appended.entry.logged() {
+                Logged::InviteUser(invite) => {
+                    Some((phone_of(&appended.user)?, invite.group.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        for (number, group) in invited {
+            let takes = known_by_now(draft, &number)?.is_some_and(|phone| phone.takes_texts());
+            if takes && self.may_text(&caller.user, draft.now.moment) {
+                let telling = Telling::new(Say::Invited)
+                    .with(Place::Name, caller.user.as_str())
+                    .with(Place::Group, group.as_str());
+                self.tell(draft, &number, &telling)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The carrier's word on a text: its sender gets a report, if it wants one (G18).
     pub fn fate(&mut self, now: Now, shelf: &dyn Shelf, fate: TextFate) -> Shelved<Effects> {
         let config = std::sync::Arc::clone(&self.config);
@@ -122,6 +203,24 @@ impl Service {
     }
 }
 
+/// Ends the oldest texts that were given to the carrier before; tells how many they were.
+fn lapse(draft: &mut Draft<'_>, before: WallTime) -> Shelved<usize> {
+    let lapsed = draft.shelf.texts_before(before, TEXTS_LAPSED)?;
+    for &id in &lapsed {
+        draft.changes.push(Change::Text(id, None));
+        let record = draft.shelf.text(&id)?;
+        if let Some(text) = record.and_then(|record| record.message) {
+            let fate = TextFate {
+                id,
+                fate: Fate::Doubtful,
+                reason: Some("the carrier never said".into()),
+            };
+            report(draft, text, fate)?;
+        }
+    }
+    Ok(lapsed.len())
+}
+
 /// The report for the sender of a message that went out as a text.
 fn report(draft: &mut Draft<'_>, text: TextMessage, fate: TextFate) -> Shelved<()> {
     if !text.report {
@@ -130,7 +229,7 @@ fn report(draft: &mut Draft<'_>, text: TextMessage, fate: TextFate) -> Shelved<(
     if let Some((user, position)) = text.log {
         // It lies in a log, too: who was first, phone or point, reports; and what a phone did not get still waits.
         let is_due = draft.shelf.due_at(&user, position)?.is_some();
-        if !is_due || fate.fate != crate::im::primitive::Fate::Delivered {
+        if !is_due || fate.fate != Fate::Delivered {
             return Ok(());
         }
         draft.changes.push(Change::Settled(user, position));

@@ -6,7 +6,7 @@
 
 use super::fold::{bare, fold, is_unseen, key};
 use super::keyword::Keyword;
-use super::language::{Availability, Language, Languages};
+use super::language::{Availability, Language, Languages, MOST_WORDS};
 use super::tokens::{Tokens, digits_of};
 
 /// To which of our numbers a text came.
@@ -276,6 +276,14 @@ impl Parser<'_> {
 
     /// The command that the words at the beginning call.
     fn called<'t>(&self, tokens: &Tokens<'t>) -> Option<Called<'t>> {
+        // The first words as they are compared, and what is behind each.
+        let mut behind = tokens.clone();
+        let mut words = Vec::with_capacity(MOST_WORDS);
+        while words.len() < MOST_WORDS
+            && let Some(token) = behind.take()
+        {
+            words.push((key(token), token.ends_with(':'), behind.clone()));
+        }
         let own = self.language.phrases().iter();
         // Who does not understand the language that it gets must be able to say so.
         let other = self.all.iter().flat_map(|language| {
@@ -283,21 +291,17 @@ impl Parser<'_> {
             phrases.filter(|phrase| phrase.keyword == Keyword::Language)
         });
         own.chain(other).find_map(|phrase| {
-            let mut behind = tokens.clone();
-            let mut has_colon = false;
-            for word in &phrase.words {
-                let token = behind.take()?;
-                has_colon = token.ends_with(':');
-                if key(token) != *word {
-                    return None;
-                }
+            let (_, has_colon, behind) = words.get(phrase.words.len() - 1)?;
+            let mut pairs = phrase.words.iter().zip(&words);
+            if !pairs.all(|(wanted, (word, ..))| wanted == word) {
+                return None;
             }
+            let mut behind = behind.clone();
             behind.skip_unseen();
-            has_colon |= behind.peek() == Some(":");
             Some(Called {
                 keyword: phrase.keyword,
+                has_colon: *has_colon || behind.peek() == Some(":"),
                 behind,
-                has_colon,
             })
         })
     }
@@ -430,9 +434,13 @@ impl Parser<'_> {
         }
         let phrases = self.language.phrases().iter();
         let single = phrases.filter(|phrase| phrase.words.len() == 1);
+        let written = word.chars().count();
         let near = single.filter_map(|phrase| {
-            let distance = strsim::osa_distance(word, &phrase.words[0]);
             let length = phrase.words[0].chars().count();
+            if length.abs_diff(written) > most {
+                return None;
+            }
+            let distance = strsim::osa_distance(word, &phrase.words[0]);
             // Two letters of four wrong is another word.
             (distance <= most && distance * 2 < length).then_some((distance, phrase.keyword))
         });

@@ -496,16 +496,18 @@ pub(super) fn longest(pieces: &[Piece], say: Say, is_gsm: bool) -> String {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Languages {
     all: Vec<Language>,
-    default: usize,
+}
+
+impl Default for Languages {
+    fn default() -> Self {
+        Self::shipped()
+    }
 }
 
 impl Languages {
-    /// Those that come with the program; English unless a phone chooses another.
+    /// Those that come with the program.
     pub fn shipped() -> Self {
-        let mut languages = Self {
-            all: Vec::new(),
-            default: 0,
-        };
+        let mut languages = Self { all: Vec::new() };
         for written in SHIPPED {
             languages
                 .add(written)
@@ -552,21 +554,10 @@ impl Languages {
         Ok(())
     }
 
-    /// Which one a phone gets that has chosen none. False if there is no such language.
-    pub fn set_default(&mut self, code: &LanguageCode) -> bool {
-        match self.all.iter().position(|language| language.code == *code) {
-            Some(found) => {
-                self.default = found;
-                true
-            }
-            None => false,
-        }
-    }
-
-    /// The one that a phone has chosen, as long as there is one.
-    pub fn of(&self, chosen: Option<&LanguageCode>) -> &Language {
-        let found = chosen.and_then(|code| self.all.iter().find(|other| other.code == *code));
-        found.unwrap_or(&self.all[self.default])
+    /// The one of a code; if there is none any more, the first.
+    pub fn of(&self, code: &LanguageCode) -> &Language {
+        let found = self.all.iter().find(|language| language.code == *code);
+        found.unwrap_or(&self.all[0])
     }
 
     /// The one that is called so: by its code, or by a name in any language.
@@ -640,8 +631,9 @@ mod tests {
         let own = format!("{}names = [\"exex\"]{}", &other[..start], &other[end..]);
         languages.add(&own).unwrap();
         assert_eq!(languages.called("EXEX").unwrap().code().as_str(), "xx");
-        assert!(languages.set_default(&LanguageCode::new("xx").unwrap()));
-        assert_eq!(languages.of(None).code().as_str(), "xx");
+        let code = |code: &str| LanguageCode::new(code).unwrap();
+        assert_eq!(languages.of(&code("xx")).code(), &code("xx"));
+        assert_eq!(languages.of(&code("yy")).code(), &code("en"));
         languages
             .add(&english().replace("{name} is your", "{name} is now your"))
             .unwrap();

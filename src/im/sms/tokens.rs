@@ -39,8 +39,8 @@ pub(super) fn digits_of(word: &str) -> Option<String> {
     Some(format!("{plus}{only}"))
 }
 
-/// The fewest digits of a number: those of short numbers, which no phone has.
-const FEWEST_DIGITS: usize = 5;
+/// The fewest digits that are read as a number: fewer have short codes, hours and prices, and no phone with its country.
+const FEWEST_DIGITS: usize = 7;
 
 /// Most words that are read as one number.
 const MOST_PARTS: usize = 8;

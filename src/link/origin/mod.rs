@@ -263,9 +263,9 @@ impl Origin {
             self.spare.remove(&sequence);
             self.asking.remove(&sequence);
             self.lost.remove(&sequence);
-            let done = at.ring.process(sequence);
-            done.map_err(|why| misstep(at.ring, why))?;
         }
+        let done = at.ring.process_all(sequences);
+        done.map_err(|why| misstep(at.ring, why))?;
         self.taken.change();
         Ok(())
     }

@@ -66,27 +66,24 @@ fuzz_target!(|octets: &[u8]| {
                 _ => {}
             },
         }
-        for name in &names {
-            assert!(folded(&folded(name)) == folded(name));
-            for &say in [
-                Say::UnknownNear,
-                Say::AddedAs,
-                Say::Online,
-                Say::StatusIs,
-                Say::ForWhom,
-            ]
-            .iter()
-            {
-                let mut telling = Telling::new(say).listing(vec![name.clone(); 9]);
-                for &place in say.places() {
-                    telling = telling.with(place, name.clone());
-                }
-                assert!(is_one(&language.tell(&telling)));
-                assert!(is_one(&language.tell_both(
-                    &telling,
-                    &Telling::new(Say::NotSentTo).with(Place::Name, name.clone()),
-                )));
+        // One kind of answer at a time: what makes them is slower than what reads.
+        let kinds = [
+            Say::UnknownNear,
+            Say::AddedAs,
+            Say::Online,
+            Say::StatusIs,
+            Say::ForWhom,
+        ];
+        let say = kinds[octets.len() % kinds.len()];
+        if let Some(name) = names.first() {
+            assert_eq!(folded(&folded(name)), folded(name));
+            let mut telling = Telling::new(say).listing(vec![name.clone(); 9]);
+            for &place in say.places() {
+                telling = telling.with(place, name.clone());
             }
+            assert!(is_one(&language.tell(&telling)));
+            let behind = Telling::new(Say::NotSentTo).with(Place::Name, name.clone());
+            assert!(is_one(&language.tell_both(&telling, &behind)));
         }
     });
 });
