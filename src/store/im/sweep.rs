@@ -11,6 +11,10 @@ use crate::store::{Range, StoreError};
 /// Records that are taken away at once.
 const AT_ONCE: usize = 256;
 
+/// Keys of what was taken that are forgotten at once: more than come in a second over all lanes, since that is how often
+/// it is swept.
+const FORGOTTEN_AT_ONCE: usize = 4096;
+
 /// How long it is remembered that something was taken: who hands it over again after that has held it for a week.
 const REMEMBERED_FOR: Duration = Duration::from_hours(7 * 24);
 
@@ -85,13 +89,13 @@ impl Inner {
         let end = Key::new(Kind::OnceAt).number(before).made();
         let old = self
             .overlay
-            .keys(&Range::prefix(&prefix).before(&end), AT_ONCE)?;
+            .keys(&Range::prefix(&prefix).before(&end), FORGOTTEN_AT_ONCE)?;
         for key in &old {
             let taken = Key::new(Kind::Once).octets(&key[prefix.len() + 8..]);
             self.set::<()>(taken, None)?;
             self.records.remove(key);
             self.overlay.delete(key.clone())?;
         }
-        Ok(old.len() == AT_ONCE)
+        Ok(old.len() == FORGOTTEN_AT_ONCE)
     }
 }
