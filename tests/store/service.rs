@@ -1,6 +1,5 @@
 //! What the IM service keeps, against its model in memory: random changes, on their way or durable, through restarts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,13 +23,13 @@ use sluice::im::record::{
 };
 use sluice::im::shelf::Shelf;
 use sluice::message::{PhoneNumber, UserName};
-use sluice::presence::{self, Address, AttributeName, Chosen, Permission, PresValue, Record};
 use sluice::store::im::{ImStore, Pending};
 use sluice::store::memory::Memory;
 use sluice::store::{Store, Submitted};
 
 use crate::chance::{Chance, from_environment};
 use crate::engines::Machine;
+use crate::presence;
 
 const USERS: u64 = 4;
 const GROUPS: u64 = 3;
@@ -289,7 +288,11 @@ impl World {
                     }),
                 ),
             },
-            27 | 28 => Change::Presence(Box::new(self.presence(who))),
+            27 | 28 => {
+                let other = user(self.chance.below(USERS));
+                let change = presence::change(&mut self.chance, who, other);
+                Change::Presence(Box::new(change))
+            }
             _ => Change::Reply(
                 phone(self.chance.below(3)),
                 self.chance.below(300) as u32,
@@ -298,65 +301,6 @@ impl World {
                     used_at: at(world.number()),
                 }),
             ),
-        }
-    }
-
-    /// A change of presence, of any kind.
-    fn presence(&mut self, owner: UserName) -> presence::Change {
-        let other = user(self.chance.below(USERS));
-        let record = match self.chance.below(6) {
-            0 => Record::Value {
-                value: PresValue {
-                    client: self.maybe(|world| {
-                        let name = format!("client {}", world.chance.below(3));
-                        presence::ClientName::new(&name).unwrap()
-                    }),
-                    ..PresValue::set(
-                        AttributeName::new(&format!("a:b{}", self.chance.below(3))).unwrap(),
-                        &self.number().to_string(),
-                    )
-                },
-                owner,
-            },
-            1 => Record::Permission {
-                to: match self.chance.below(3) {
-                    0 => Address::User(other),
-                    1 => Address::Group(presence::GroupName::new("g").unwrap()),
-                    _ => Address::Everyone,
-                },
-                permission: Permission {
-                    all: Some(self.chance.percent(50)),
-                    blocked: self.chance.percent(20),
-                    ..Permission::default()
-                },
-                owner,
-            },
-            2 => Record::Subscription {
-                watcher: other,
-                owner,
-                chosen: Chosen::All,
-                until: self.maybe(|world| at(world.number())),
-            },
-            3 => Record::Question {
-                owner,
-                id: self.chance.below(3),
-                from: other,
-                chosen: Chosen::All,
-                asked: at(self.number()),
-            },
-            4 => Record::Hidden { owner },
-            _ => Record::Shut { owner },
-        };
-        let urgent = self.chance.percent(50);
-        match self.chance.percent(70) {
-            true => presence::Change::Put {
-                record: Box::new(record),
-                urgent,
-            },
-            false => presence::Change::Drop {
-                key: record.key(),
-                urgent,
-            },
         }
     }
 
@@ -519,15 +463,7 @@ fn told(shelf: &dyn Shelf, uploads: &[(UploadId, u32)]) -> String {
 }
 
 fn same(real: &ImStore, world: &World, when: &str) {
-    let mut kept = BTreeMap::new();
-    real.each_presence(&mut |record| {
-        let twice = kept.insert(record.key(), record);
-        assert_eq!(twice, None, "{when}");
-    })
-    .unwrap();
-    let model = world.model.presence().cloned();
-    let model: BTreeMap<_, _> = model.map(|record| (record.key(), record)).collect();
-    assert_eq!(kept, model, "{when}");
+    presence::same(real, &world.model, when);
     let (real, model) = (
         told(real, &world.uploads),
         told(&world.model, &world.uploads),
@@ -618,4 +554,34 @@ fn what_the_service_keeps_is_on_disk_too() {
     let folder = tempfile::tempdir().unwrap();
     let guarded = Machine::new().store(&folder.path().join("store")).unwrap();
     story(Store::new(guarded), seed, 800);
+}
+
+#[test]
+fn a_text_of_which_no_word_ever_came_and_a_key_are_forgotten_at_last() {
+    let store = Store::new(Memory::default());
+    let real = ImStore::new(store.clone(), None).unwrap();
+    const DAY: u64 = 24 * 3600 * 1000;
+    let (long_ago, now) = (at(0), at(900 * DAY));
+    let text = |made: WallTime| TextId::new(made, [7; 10]);
+    let record = TextRecord {
+        phone: phone(1),
+        message: None,
+        at: long_ago,
+    };
+    let (old, young) = (text(long_ago), text(at(800 * DAY)));
+    let key = |name: &str| OnceKey::new(name).unwrap();
+    real.hand_over(&[
+        Change::Text(old, Some(record.clone())),
+        Change::Text(young, Some(record)),
+        Change::Once(key("old"), at(890 * DAY)),
+        Change::Once(key("young"), at(895 * DAY)),
+    ])
+    .unwrap();
+    // Asked for before, they are known in memory, too.
+    assert!(real.text(&old).unwrap().is_some() && real.was_taken(&key("old")).unwrap());
+    assert!(!real.sweep(now).unwrap());
+    assert!(real.text(&old).unwrap().is_none());
+    assert!(real.text(&young).unwrap().is_some());
+    assert!(!real.was_taken(&key("old")).unwrap());
+    assert!(real.was_taken(&key("young")).unwrap());
 }
