@@ -504,16 +504,11 @@ impl Ring {
     ) -> Result<u64, (Sequence, Misstep)> {
         let mut body = self.shared.body();
         let mut fresh = 0;
-        let mut done = Ok(());
-        for (sequence, outcome) in endings {
-            match self.process_one(&mut body, sequence, outcome) {
-                Ok(is_fresh) => fresh += u64::from(is_fresh),
-                Err(misstep) => {
-                    done = Err((sequence, misstep));
-                    break;
-                }
-            }
-        }
+        let done = endings.into_iter().try_for_each(|(sequence, outcome)| {
+            let one = self.process_one(&mut body, sequence, outcome);
+            one.map(|is_fresh| fresh += u64::from(is_fresh))
+                .map_err(|misstep| (sequence, misstep))
+        });
         if fresh > 0 {
             self.tell(body);
         }
