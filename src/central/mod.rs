@@ -31,6 +31,7 @@ pub mod router;
 mod run;
 mod subject;
 pub mod talk;
+mod trace;
 pub mod waiting;
 
 pub use caller::{CallError, Caller};

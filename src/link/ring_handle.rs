@@ -28,6 +28,9 @@ impl RingView for Ring {
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::process(self, sequence)
     }
+    fn process_as(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
+        Self::process_as(self, sequence, outcome)
+    }
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         Self::process_with(self, sequence, outcome)
     }

@@ -24,6 +24,8 @@ pub trait RingView {
     fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep>;
     /// *Processed*: it was passed on at the far end.
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep>;
+    /// *Processed* with the outcome that the mirror told and the owner has kept, at the origin.
+    fn process_as(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep>;
     /// *Processed* with an outcome, at the mirror.
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep>;
     /// How a processed message ended, at the mirror.

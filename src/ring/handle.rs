@@ -7,33 +7,15 @@ use tokio::sync::watch;
 
 use super::array::{Array, Full, Misstep, Taken};
 use super::commit::{Committer, Failed, Submitted, What, Write};
+use super::error::StoreError;
 use super::outcome;
 use super::page::{self, Fence, Place, State, encode_slot};
 use super::parcel::Parcel;
 use super::storage::Storage;
-use crate::clock::{Clock, Moment};
+use super::times::{Times, Timetable};
+use crate::clock::{Clock, Moment, WallTime};
 use crate::lane::{Epoch, RingName, SLOTS, Sequence, Side};
 use crate::message::Outcome;
-
-/// Why a message was not stored. Nothing of it was confirmed to anybody.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// No free slot: the source has to keep it.
-    #[error(transparent)]
-    Full(#[from] Full),
-    /// The far end spoke of a message that cannot be.
-    #[error(transparent)]
-    Misstep(#[from] Misstep),
-    /// The ring is shut.
-    #[error("the ring is fenced: {0}")]
-    Fenced(#[from] Fence),
-    /// The ring takes another epoch at this moment; the message may come again in it.
-    #[error("the ring is taking its origin's epoch")]
-    Adopting,
-    /// A write or sync failed; the file has to be opened anew.
-    #[error("{0}; nothing more is accepted until the ring file was opened anew")]
-    Failed(Arc<str>),
-}
 
 impl From<Failed> for StoreError {
     fn from(failed: Failed) -> Self {
@@ -65,6 +47,7 @@ struct Body {
     /// Since when something waits that did not go to the file yet.
     waits_since: Option<Moment>,
     outcomes: Box<[Option<(Sequence, Outcome)>]>,
+    times: Timetable,
 }
 
 /// What a ring is made of when its file is opened.
@@ -105,6 +88,7 @@ impl Shared {
                 clean: false,
                 waits_since: None,
                 outcomes: parts.outcomes,
+                times: Timetable::default(),
             }),
             storage,
             live,
@@ -179,6 +163,7 @@ impl Shared {
             } => {
                 body.array.stored(*sequence);
                 body.array.recorded(*processed);
+                body.times.of(*sequence).stored = Some(self.clock.wall());
                 // That it is retrieved is not on disk yet, as a mark.
                 self.touch(&mut body);
             }
@@ -419,9 +404,15 @@ impl Ring {
         self.flush().await
     }
 
-    fn change<T>(&self, step: impl FnOnce(&mut Array) -> Result<T, Misstep>) -> Result<T, Misstep> {
+    /// Changes the array, and tells when.
+    fn change<T>(
+        &self,
+        step: impl FnOnce(&mut Array) -> Result<T, Misstep>,
+        tell: impl FnOnce(&mut Body, &T, WallTime),
+    ) -> Result<T, Misstep> {
         let mut body = self.shared.body();
         let done = step(&mut body.unfenced()?.array)?;
+        tell(&mut body, &done, self.shared.clock.wall());
         self.shared.record_live(&body);
         self.shared.touch(&mut body);
         drop(body);
@@ -431,27 +422,68 @@ impl Ring {
 
     /// *Sent*: it was put on the link.
     pub fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        self.change(|array| array.mark_sent(sequence))
+        let sent = |body: &mut Body, fresh: &bool, now| {
+            if *fresh {
+                body.times.of(sequence).sent = Some(now);
+            }
+        };
+        self.change(|array| array.mark_sent(sequence), sent)
     }
 
     /// *Confirmed*: the far end has it durably.
     pub fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        self.change(|array| array.confirm(sequence))
+        let confirmed = |body: &mut Body, fresh: &bool, now| {
+            if *fresh {
+                body.times.of(sequence).confirmed = Some(now);
+            }
+        };
+        self.change(|array| array.confirm(sequence), confirmed)
     }
 
     /// *Confirmed*, for all up to here.
     pub fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.confirm_up_to(sequence))
+        let confirm = |array: &mut Array| {
+            let before = array.marks().confirmed;
+            array.confirm_up_to(sequence).map(|()| before)
+        };
+        self.change(confirm, |body, before, now| {
+            body.times.confirmed_up_to(before, sequence, now);
+        })?;
+        Ok(())
     }
 
     /// *Processed*: it was passed on at the far end.
     pub fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        self.change(|array| array.process(sequence))
+        self.processed(sequence, None)
+    }
+
+    /// Origin: *processed*, and how it ended at the far end. Its owner has kept that; here it is remembered until the next
+    /// message comes to this address or the process ends, for those who look.
+    pub fn process_as(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
+        self.processed(sequence, Some(outcome))
+    }
+
+    fn processed(&self, sequence: Sequence, outcome: Option<Outcome>) -> Result<bool, Misstep> {
+        self.change(
+            |array| array.process(sequence),
+            |body, fresh, now| {
+                if *fresh {
+                    body.times.of(sequence).processed = Some(now);
+                    body.outcomes[sequence.address().index()] =
+                        outcome.map(|outcome| (sequence, outcome));
+                }
+            },
+        )
     }
 
     /// *Processed*, for all up to here.
     pub fn process_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.process_up_to(sequence))
+        self.change(|array| array.process_up_to(sequence), |_, (), _| {})
+    }
+
+    /// When what happened to a message at this end, as far as it happened since the start and no other came to its address.
+    pub fn times(&self, sequence: Sequence) -> Option<Times> {
+        self.shared.body().times.get(sequence)
     }
 
     /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address. If that cannot
@@ -476,6 +508,7 @@ impl Ring {
                 return Err(Misstep::Stopped);
             }
             body.array.process(sequence)?;
+            body.times.of(sequence).processed = Some(self.shared.clock.wall());
             body.outcomes[address.index()] = Some((sequence, outcome));
             self.shared.record_live(body);
             self.shared.touch(body);
@@ -484,7 +517,8 @@ impl Ring {
         Ok(fresh)
     }
 
-    /// How a processed message ended. Doubtful if that was lost with the power.
+    /// How a processed message ended. At a mirror it is doubtful if that was lost with the power; at an origin nothing is
+    /// known any more after a restart.
     pub fn outcome(&self, sequence: Sequence) -> Option<Outcome> {
         let body = self.shared.body();
         if !body.array.marks().processed.has(sequence) || sequence.is_none() {
@@ -492,6 +526,7 @@ impl Ring {
         }
         match &body.outcomes[sequence.address().index()] {
             Some((of, outcome)) if *of == sequence => Some(outcome.clone()),
+            _ if body.array.side() == Side::Origin => None,
             _ => Some(Outcome::Doubtful),
         }
     }
@@ -503,6 +538,7 @@ impl Ring {
             body.open()?;
             // No live record: the state page that follows tells it, and before that nobody has seen the message.
             body.array.offer(sequence)?;
+            body.times.of(sequence).offered = Some(self.shared.clock.wall());
         }
         self.flush().await
     }
@@ -521,7 +557,7 @@ impl Ring {
 
     /// No copy of a damaged message is left: its address becomes free again.
     pub fn declare_lost(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.declare_lost(sequence))?;
+        self.change(|array| array.declare_lost(sequence), |_, _, _| {})?;
         tracing::error!(ring = %self.shared.name, %sequence, address = %sequence.address(), "a message is lost: its slot was damaged and no copy is left");
         Ok(())
     }

@@ -128,6 +128,8 @@ pub(crate) struct Setting {
     pub(crate) weather: Weather,
     /// More of a lane's section.
     pub(crate) lane: String,
+    /// Whether each step of each message is logged.
+    pub(crate) access: bool,
 }
 
 impl Default for Setting {
@@ -138,6 +140,7 @@ impl Default for Setting {
             cimd2: false,
             weather: Weather::delayed(20),
             lane: String::new(),
+            access: false,
         }
     }
 }
@@ -216,6 +219,7 @@ impl World {
 
     fn configure(&self, setting: &Setting) {
         let root = self.path().display();
+        let access = setting.access;
         let protocol = if setting.cimd2 { "cimd2" } else { "smpp" };
         let account = if setting.cimd2 {
             "username"
@@ -231,11 +235,11 @@ impl World {
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
         fs::set_permissions(self.path().join("password"), permissions).expect("it is ours");
         let mut edge = format!(
-            "name = 'oslo'\n[log]\naccess = false\n[rings]\ndirectory = '{root}/edge'\n[link]\nbundle = '{root}/edge.pair'\n\
+            "name = 'oslo'\n[log]\naccess = {access}\n[rings]\ndirectory = '{root}/edge'\n[link]\nbundle = '{root}/edge.pair'\n\
              [status]\nsocket = '{root}/edge.sock'\n"
         );
         let mut central = format!(
-            "[log]\naccess = false\n[rings]\ndirectory = '{root}/central'\n[store]\ndirectory = '{root}/store'\nleast_free_percent = 1\nleast_free_mib = 64\n\
+            "[log]\naccess = {access}\n[rings]\ndirectory = '{root}/central'\n[store]\ndirectory = '{root}/store'\nleast_free_percent = 1\nleast_free_mib = 64\n\
              [link]\ndirectory = '{root}/pki'\nlisten = '{}'\n[status]\nsocket = '{root}/central.sock'\n\
              [desk]\nsocket = '{root}/desk.sock'\n[[edge]]\nname = 'oslo'\n",
             self.central_address
@@ -307,6 +311,21 @@ impl World {
             .filter(|record| record["event"] == event)
             .collect()
     }
+}
+
+/// `sluice` with these arguments, on the status socket of one of the two: its exit code, and all that it says.
+pub(crate) fn sluice(folder: &Path, mode: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(arguments)
+        .arg("--socket")
+        .arg(folder.join(mode).with_extension("sock"))
+        .output()
+        .expect("sluice runs");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr),
+    )
 }
 
 /// A port that is free for UDP and TCP at this moment.

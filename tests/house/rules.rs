@@ -51,6 +51,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::recovery",
             "ring::slot",
             "ring::snapshot",
+            "ring::times",
             // The link, as far as it has no line.
             "link",
             "link::action",
@@ -120,7 +121,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
         Tier::Whole,
         &[
             "main",
-            "view",
+            "view::*",
             "cli::*",
             "config::*",
             "status::*",

@@ -101,6 +101,9 @@ impl RingView for BareRing {
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
         self.change(|array| array.process(sequence))
     }
+    fn process_as(&self, sequence: Sequence, _outcome: Outcome) -> Result<bool, Misstep> {
+        self.process(sequence)
+    }
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         let mut inner = self.inner.borrow_mut();
         let fresh = inner.array.process(sequence)?;

@@ -35,8 +35,8 @@ use crate::store::post::{Pending, Post, Row, Shelf};
 use crate::store::{Batch, Store, StoreError, Submitted};
 use crate::text::Joiner;
 
-pub(super) use record::Track;
 use record::{Counters, LetterRecord};
+pub(super) use record::{PartTrack, Track};
 use record::{State, Stray};
 pub(super) use tracks::Ended;
 
