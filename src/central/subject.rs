@@ -17,7 +17,7 @@ use crate::progress::Rate;
 use crate::ring::life::Rings;
 use crate::ring::storage::free_octets;
 use crate::status::snapshot::{BacklogView, LaneView, Snapshot, StorageView, TraceView};
-use crate::status::{Done, Order, Subject};
+use crate::status::{Done, Order, Subject, trouble};
 use crate::view::{self, ms};
 
 /// How often rates are taken.
@@ -152,6 +152,10 @@ impl Subject for CentralSubject {
             crate::store::Alarm::Failed { why } => Some(why.clone()),
             _ => None,
         });
+        let path = config.store.directory.display().to_string();
+        let troubles = health.alarms.iter();
+        let troubles = troubles.filter_map(|alarm| trouble::of_store(&path, alarm));
+        let troubles = troubles.collect();
         let storage = vec![
             StorageView {
                 what: String::from("rings"),
@@ -165,7 +169,7 @@ impl Subject for CentralSubject {
             },
             StorageView {
                 what: String::from("store"),
-                path: config.store.directory.display().to_string(),
+                path,
                 failed,
                 free_octets: free_octets(&config.store.directory),
                 syncs: self.central.ledger().groups(),
@@ -183,6 +187,7 @@ impl Subject for CentralSubject {
             lanes: self.lanes(&config, now),
             rings: view::rings(&rings, statuses.iter().copied(), &alarms, wall),
             storage,
+            troubles,
             backlog: Some(BacklogView {
                 waiting: standing.waiting,
                 limit: config.backlog.limit,

@@ -99,7 +99,7 @@ pub enum RingError {
     /// The disk has no room to make it.
     #[error(
         "{path}: the disk is full: a file of {needed} octets for {rings} rings does not fit; \
-         free some room and start again (no message was accepted)"
+         free some room (no message was accepted)"
     )]
     DiskFull {
         /// The file.
@@ -159,6 +159,14 @@ pub enum RingError {
 }
 
 impl RingError {
+    /// Whether it may pass without anything being done to the file itself: room, rights, a disk.
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull { .. } | Self::ReadOnly { .. } | Self::Io { .. }
+        )
+    }
+
     /// Sorts an error of the system.
     pub(super) fn io(path: &std::path::Path, doing: impl Into<String>, source: io::Error) -> Self {
         let path = path.to_owned();

@@ -1,6 +1,7 @@
 //! The appliance as operators run it: the real program as SMSC, edge and central, over real sockets and files, through a
 //! bad line, killed while busy.
 
+mod bad_days;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -211,10 +212,8 @@ fn g18_texts_are_cut_and_joined_and_their_fate_is_told() {
             assert_eq!(reply["stored"]["key"], key);
         }
         let edge = world.start("edge");
-        assert_eq!(
-            world.smsc.ask(&format!("send +358401111111 17000 {long}")),
-            "sent"
-        );
+        let told = world.smsc.ask(&format!("send +358401111111 17000 {long}"));
+        assert!(told == "sent" || told.starts_with("kept"), "{told}");
         assert!(desk.say(&serde_json::json!({"do": "inbox", "after": 0})));
         let mut fates: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut text = None;

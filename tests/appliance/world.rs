@@ -40,6 +40,30 @@ impl Process {
         }
     }
 
+    /// How it ended by itself.
+    pub(crate) fn ended(mut self) -> Option<i32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+                return status.code();
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// From now on no file of it may grow beyond so many octets, nor be written there; with nothing, as it likes. That is
+    /// how a full disk looks to it, and needs no disk and no rights.
+    pub(crate) fn let_files_take(&self, octets: Option<u64>) {
+        let octets = octets.map_or_else(|| String::from("unlimited"), |octets| octets.to_string());
+        let set = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string()])
+            .arg(format!("--fsize={octets}:unlimited"))
+            .status()
+            .expect("prlimit is there");
+        assert!(set.success());
+    }
+
     /// SIGHUP.
     pub(crate) fn hang_up(&self) {
         signal(&self.child, "HUP");
@@ -128,6 +152,8 @@ pub(crate) struct Setting {
     pub(crate) weather: Weather,
     /// More of a lane's section.
     pub(crate) lane: String,
+    /// More of the account's section.
+    pub(crate) account: String,
     /// Whether each step of each message is logged.
     pub(crate) access: bool,
 }
@@ -140,6 +166,7 @@ impl Default for Setting {
             cimd2: false,
             weather: Weather::delayed(20),
             lane: String::new(),
+            account: String::new(),
             access: false,
         }
     }
@@ -247,8 +274,8 @@ impl World {
         for lane in 0..setting.lanes {
             edge += &format!(
                 "[[lane]]\nname = 'lane-{lane}'\n{}\n[lane.smsc]\ntransport = 'tcp'\nhost = '127.0.0.1'\nport = {port}\n\
-                 [lane.{protocol}]\n{account} = 'lane-{lane}'\npassword_file = '{root}/password'\n",
-                setting.lane
+                 [lane.{protocol}]\n{account} = 'lane-{lane}'\npassword_file = '{root}/password'\n{}\n",
+                setting.lane, setting.account
             );
             central += &format!(
                 "[[edge.lane]]\nname = 'lane-{lane}'\nshort_codes = ['{}']\n",
@@ -263,20 +290,34 @@ impl World {
 
     /// Starts one of the two, by the mode's name.
     pub(crate) fn start(&self, mode: &str) -> Process {
-        let log = self.path().join(format!("{mode}.log"));
-        let file = fs::File::options()
+        self.start_by(mode, "trap '' XFSZ; exec \"$@\"")
+    }
+
+    /// The same, while its files take nothing: see [`Process::let_files_take`].
+    pub(crate) fn start_full(&self, mode: &str) -> Process {
+        self.start_by(mode, "trap '' XFSZ; ulimit -S -f 0; exec \"$@\"")
+    }
+
+    /// Starts it by way of a shell, since a signal that a program does not know of would end it at a limit; files that
+    /// are full give it an error instead, as a disk does. The log goes by way of this process, to be free of such limits.
+    fn start_by(&self, mode: &str, script: &str) -> Process {
+        let mut log = fs::File::options()
             .create(true)
             .append(true)
-            .open(&log)
+            .open(self.path().join(format!("{mode}.log")))
             .expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        let mut child = Command::new("sh")
+            .args(["-c", script, "sluice"])
+            .arg(env!("CARGO_BIN_EXE_sluice"))
             .args(["--log", "info", "--mode", mode, "--config"])
             .arg(self.path().join(format!("{mode}.toml")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(file)
+            .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
+        let mut told = child.stderr.take().expect("it is piped");
+        std::thread::spawn(move || std::io::copy(&mut told, &mut log));
         Process { child }
     }
 
@@ -376,7 +417,7 @@ impl Desk {
 }
 
 /// Sends texts and does not stop before each is stored, whatever happens to the desk meanwhile. The same key again is the
-/// same text.
+/// same text; no two calls use one key for different texts.
 pub(crate) fn send_all(world: &World, texts: &[(String, String, String)]) -> Vec<String> {
     let mut ids = BTreeMap::new();
     let begun = Instant::now();
@@ -390,7 +431,7 @@ pub(crate) fn send_all(world: &World, texts: &[(String, String, String)]) -> Vec
             for &number in chunk {
                 let (from, to, text) = &texts[number];
                 let request = serde_json::json!({
-                    "do": "send", "key": format!("n{number}"), "from": from, "to": to, "text": text,
+                    "do": "send", "key": format!("{number}: {text}"), "from": from, "to": to, "text": text,
                 });
                 if !desk.say(&request) {
                     break 'connection;
@@ -403,7 +444,8 @@ pub(crate) fn send_all(world: &World, texts: &[(String, String, String)]) -> Vec
                         if let (Some(key), Some(id)) =
                             (stored["key"].as_str(), stored["id"].as_str())
                         {
-                            let number: usize = key[1..].parse().expect("our own key");
+                            let number = key.split(':').next().expect("our own key");
+                            let number: usize = number.parse().expect("our own key");
                             ids.insert(number, id.to_owned());
                         } else {
                             assert_eq!(reply["refused"]["later"], true, "{reply}");
