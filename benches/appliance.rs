@@ -247,7 +247,7 @@ fn hand(lane: usize, number: usize) -> Hand {
 async fn rate(lanes: usize, delay_ms: u64, count: usize) -> (f64, f64, Vec<f64>) {
     let world = World::new(lanes, delay_ms).await;
     let central = CentralSubject::start(world.file("central"), world.loaded(), None);
-    let central = central.expect("central");
+    let central = central.await.expect("central");
     let edge = EdgeSubject::start(world.file("edge"), world.loaded(), None).expect("the edge");
     let mut doors = tokio::task::JoinSet::new();
     let door = |mode: &str| {
@@ -417,7 +417,7 @@ fn million(runtime: &tokio::runtime::Runtime) {
             .scan(&Range::prefix(b"post/w"), 1)
             .expect("it can be read");
         let value = row[0].value.clone();
-        let mut post = Post::new(store.clone());
+        let mut post = Post::new(store.clone()).expect("a post");
         for chunk in (2..=WAITING).collect::<Vec<_>>().chunks(1900) {
             for &number in chunk {
                 post.put(&Shelf::Waiting(number), value.clone());

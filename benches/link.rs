@@ -1,9 +1,9 @@
 //! What the link carries over real sockets, with TLS and certificates, across loopback and bad lines in user space:
-//! `cargo bench --bench link`, within a minute. Names that are given as arguments choose among the cases.
+//! `cargo bench --bench link`, within a minute. Names that are given as arguments choose among the cases; outages of a
+//! minute and of ten (`link.outage_60s`, `link.outage_600s`) run only if they are named.
 //!
 //! Cases whose rate is set by the line run beside one another; those that need the processor run alone. Rings lie in
-//! memory; what the disk costs is measured by `--bench ring`. Namespaces with real TCP and longer outages are measured
-//! by hand, see `docs/performance.md`.
+//! memory; what the disk costs is measured by `--bench ring`.
 
 mod support;
 
@@ -65,6 +65,9 @@ const BESIDE: [Case; 8] = [
         ..case("link.share_300ms_1_tcp", 300, 1.0, 0.0)
     },
 ];
+
+/// How long the line is gone, in seconds.
+const OUTAGES: [u64; 3] = [10, 60, 600];
 
 /// What a case measured.
 struct Measured {
@@ -195,6 +198,11 @@ impl Choose {
     fn wants(&self, name: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|chosen| name.contains(chosen))
     }
+
+    /// Whether exactly this was asked for.
+    fn names(&self, name: &str) -> bool {
+        self.0.iter().any(|chosen| chosen == name)
+    }
 }
 
 async fn beside(operator: &Operator, choose: &Choose) {
@@ -207,11 +215,17 @@ async fn beside(operator: &Operator, choose: &Choose) {
         }
     });
     let outages = async {
-        if !choose.wants("link.outage") {
-            return Vec::new();
+        let mut all = Vec::new();
+        for seconds in OUTAGES {
+            let name = format!("link.outage_{seconds}s");
+            if !choose.names(&name) && (seconds > 10 || !choose.wants(&name)) {
+                continue;
+            }
+            let down = Duration::from_secs(seconds);
+            let each = (1..=3).map(|seed| outage(operator, seed, down));
+            all.push((name, futures_util::future::join_all(each).await));
         }
-        let each = (1..=3).map(|seed| outage(operator, seed, Duration::from_secs(10)));
-        futures_util::future::join_all(each).await
+        all
     };
     let sequential = async {
         match choose.wants("link.over_sequential_300ms") {
@@ -241,18 +255,20 @@ async fn beside(operator: &Operator, choose: &Choose) {
             Goal::AtLeast(150.0),
         );
     }
-    if !outages.is_empty() {
-        println!("# after 10 s without the line, and after the new connection: {outages:?}");
-        let worst = outages.iter().map(|each| each.0).max().unwrap_or_default();
-        let noticed = outages.iter().map(|each| each.1).max().unwrap_or_default();
+    for (name, each) in outages {
+        println!(
+            "# {name}: first message after the line's return, and after the new connection: {each:?}"
+        );
+        let worst = each.iter().map(|each| each.0).max().unwrap_or_default();
+        let noticed = each.iter().map(|each| each.1).max().unwrap_or_default();
         figure(
-            "link.outage_10s_flows",
+            &format!("{name}_flows"),
             worst.as_secs_f64(),
             "s",
             Goal::AtMost(3.0),
         );
         figure(
-            "link.outage_10s_first",
+            &format!("{name}_first"),
             noticed.as_secs_f64() * 1e3,
             "ms",
             Goal::AtMost(650.0),

@@ -60,6 +60,10 @@ fn main() {
         "times",
         Goal::AtLeast(3.5),
     );
+    println!(
+        "  the disk itself: sixteen pages and a sync do {:.1} times the messages of one page and a sync",
+        sixteen.base / one.base
+    );
     for (lanes, goal) in [(1, 0.92), (4, 0.85), (16, 0.85)] {
         let slowed = appends(&runtime, &folder, lanes, SLOWED_BY);
         figure(

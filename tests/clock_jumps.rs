@@ -67,7 +67,7 @@ async fn a_clock_that_jumps_costs_no_message_and_needs_no_restart() {
     let config = |mode: &str| world.path().join(mode).with_extension("toml");
     let central = load::<CentralConfig>(&config("central")).expect("a configuration");
     let edge = load::<EdgeConfig>(&config("edge")).expect("a configuration");
-    let central = Central::start(central.config).expect("central");
+    let central = Central::start(central.config).await.expect("central");
     let edge = Edge::start(edge.config).expect("the edge");
     let mut both = Both {
         world,

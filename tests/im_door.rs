@@ -15,6 +15,8 @@ mod inbox;
 mod limits;
 #[path = "im_door/people.rs"]
 mod people;
+#[path = "im_door/presence.rs"]
+mod presence;
 #[path = "im_door/storing.rs"]
 mod storing;
 #[path = "im_door/town.rs"]

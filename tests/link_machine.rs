@@ -10,6 +10,8 @@ mod lies;
 mod line;
 #[path = "link_machine/messages.rs"]
 mod messages;
+#[path = "link_machine/outage.rs"]
+mod outage;
 #[path = "link_machine/random.rs"]
 mod random;
 #[path = "link_machine/rings.rs"]

@@ -89,7 +89,8 @@ async fn each_change_of_each_message_has_a_line() {
     origin.mark_sent(Sequence::new(1)).unwrap();
     of_origin.step(after(3));
     let accepted = Outcome::Accepted(SmscId::NONE);
-    origin.process_as(Sequence::new(2), accepted).unwrap();
+    let ended = vec![(Sequence::new(2), Some(accepted))];
+    origin.process_all(ended).unwrap();
     of_origin.step(after(300));
     let numbered = |number| (Sequence::new(number), parcel(at));
     mirror.store(vec![numbered(1), numbered(2)]).await.unwrap();

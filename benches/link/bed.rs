@@ -184,15 +184,21 @@ impl Bed {
     }
 }
 
+/// What can be handed on now, all at once, as central's router does.
+fn ready(array: &Array) -> Vec<Sequence> {
+    let first = array.marks().processed.up_to().next();
+    let last = array.marks().retrieved.up_to();
+    (first.get()..=last.get()).map(Sequence::new).collect()
+}
+
 async fn hand_on(mirror: Ring) {
     let mut changes = mirror.changes();
-    let accepted = || Outcome::Accepted(SmscId::NONE);
     loop {
-        while let Some(sequence) = mirror.look(Array::next_to_process) {
-            mirror
-                .process_with(sequence, accepted())
-                .expect("it is held");
-        }
+        let ready = mirror.look(ready);
+        let accepted = |sequence| (sequence, Outcome::Accepted(SmscId::NONE));
+        mirror
+            .process_all_with(ready.into_iter().map(accepted))
+            .expect("they are held");
         if changes.changed().await.is_err() {
             return;
         }

@@ -44,10 +44,9 @@ pub(super) async fn run(ring: Ring, ledger: Arc<Ledger>) -> LedgerError {
             }
             Err(why) => return why,
         };
-        for ((sequence, _), outcome) in ready.iter().zip(outcomes) {
-            if let Err(misstep) = ring.process_with(*sequence, outcome) {
-                tracing::error!(ring = %ring.name(), %sequence, %misstep, "a message was handed on that the ring does not hold");
-            }
+        let sequences = ready.iter().map(|(sequence, _)| *sequence);
+        if let Err((sequence, misstep)) = ring.process_all_with(sequences.zip(outcomes)) {
+            tracing::error!(ring = %ring.name(), %sequence, %misstep, "a message was handed on that the ring does not hold");
         }
     }
 }

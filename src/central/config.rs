@@ -38,6 +38,8 @@ pub struct CentralConfig {
     pub parts: PartsConfig,
     /// Where programs on this machine hand in texts.
     pub desk: DeskConfig,
+    /// The IM service. Without this section there is none, and all that phones write comes to the desk.
+    pub im: Option<crate::im::config::Config>,
     /// The status socket.
     pub status: StatusConfig,
     /// Metrics over HTTP.
@@ -115,7 +117,7 @@ pub struct LaneSection {
     pub weight: u32,
     /// The numbers that the carrier gave it: what phones write to, and what they see as the sender. The first one is the
     /// sender of texts that have none of their own. What phones write to other numbers is kept and shown, not passed on.
-    /// Default none: all that comes is for the IM service.
+    /// Those of the IM service need not be among them. Default none: whatever comes is passed on.
     #[serde(default, deserialize_with = "short_codes")]
     pub short_codes: Vec<Party>,
 }
@@ -328,6 +330,45 @@ impl CentralConfig {
     }
 }
 
+impl CentralConfig {
+    fn check_im(&self, findings: &mut Findings<'_>) {
+        let Some(im) = &self.im else { return };
+        findings.within("im", |findings| {
+            findings.take_deep(im.check());
+            findings.within("door", |findings| findings.take(im.door.check()));
+            findings.within("presence", |findings| {
+                if im.presence.registry.iter().any(|file| !file.is_absolute()) {
+                    findings.refuse(
+                        "registry",
+                        "depends on where the service is started; write whole paths",
+                    );
+                }
+            });
+            let Some(phones) = &im.phones else { return };
+            let number = Party::ShortCode(phones.number.clone());
+            findings.within("phones", |findings| {
+                if self.lanes().all(|(_, lane)| !lane.mt) {
+                    findings.warn("", "no lane carries texts to phones, so none is reached");
+                }
+                let has_codes = |lane: &LaneSection| !lane.short_codes.is_empty();
+                let lanes: Vec<_> = self.lanes().filter(|(_, lane)| lane.mo).collect();
+                if !lanes.is_empty()
+                    && lanes.iter().all(|(_, lane)| has_codes(lane))
+                    && lanes.iter().all(|(_, lane)| !lane.short_codes.contains(&number))
+                {
+                    findings.warn(
+                        "number",
+                        format!(
+                            "{:?} is none of the short codes of any lane; is it a number that a carrier gave you?",
+                            phones.number.digits()
+                        ),
+                    );
+                }
+            });
+        });
+    }
+}
+
 impl Document for CentralConfig {
     const MODE: &'static str = "central";
     const EFFECTS: Effects = &[
@@ -414,6 +455,7 @@ impl Document for CentralConfig {
                 }
             }
         });
+        self.check_im(findings);
         findings.within("parts", |findings| {
             if !(Duration::from_secs(1)..=Duration::from_hours(7 * 24))
                 .contains(&self.parts.timeout)

@@ -15,6 +15,8 @@
 //! | arrivals | one a mirror, for as long as the ring file is open | `run` |
 //! | links | one | [`crate::link::driver::CentralLinks`] |
 //! | desk | one: programs on this machine | [`desk`] |
+//! | IM service | one, if it is configured: people and their clients | [`crate::im::door`] |
+//! | errands | one, for as long as the ring file is open: gives the IM service what comes for it | `run` |
 
 mod arrivals;
 mod caller;
@@ -22,6 +24,7 @@ pub mod config;
 pub mod cutting;
 pub mod desk;
 mod dispatch;
+mod errands;
 mod keeper;
 mod ledger;
 pub mod mark;
@@ -29,6 +32,7 @@ mod plan;
 pub mod reports;
 pub mod router;
 mod run;
+mod service;
 mod subject;
 pub mod talk;
 mod trace;
@@ -38,4 +42,5 @@ pub use caller::{CallError, Caller};
 pub use dispatch::Outlook;
 pub use ledger::{Handed, Ledger, LedgerError, Standing};
 pub use run::{Central, CentralError};
+pub use service::names;
 pub use subject::CentralSubject;

@@ -11,10 +11,14 @@ use super::arrivals;
 use super::config::CentralConfig;
 use super::desk::{Desk, DeskError};
 use super::dispatch::{Dispatch, Outlook};
+use super::errands;
 use super::keeper::CentralKeeper;
 use super::ledger::{Ledger, LedgerError};
 use super::plan::origins;
+use super::service::{LAST_TURN, Service, ServiceError};
 use crate::clock::WallTime;
+use crate::im::door::ServiceHandle;
+use crate::im::door::config::DoorError;
 use crate::lane::Lane;
 use crate::link::driver::{Alarm, CentralLinks, LinkStatus, Phase};
 use crate::link::pki::{CentralIdentity, PkiError};
@@ -23,11 +27,15 @@ use crate::ring::life::{self, Kept, Opener, Rings};
 use crate::ring::{Report, Ring, RingError};
 use crate::store::{Store, StoreError};
 
-/// How long the links have for their goodbye, the rings for their last state, and the store for its last words. Together
-/// they stay below the five seconds that a stop may take.
-const GOODBYE: Duration = Duration::from_millis(1500);
+/// How long links and clients have for their goodbye, the rings for their last state, and the store for its last words.
+/// Together with the IM service's last turn they stay below the five seconds that a stop may take.
+const GOODBYE: Duration = Duration::from_millis(1200);
 const LAST_SYNC: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(2);
+const _: () = assert!(
+    LAST_TURN.as_millis() + GOODBYE.as_millis() + LAST_SYNC.as_millis() + LAST_WORDS.as_millis()
+        < 5000
+);
 
 /// How often what waits for something that may never come is looked after.
 const HOUSE: Duration = Duration::from_secs(1);
@@ -56,6 +64,18 @@ pub enum CentralError {
     /// It cannot listen for programs.
     #[error(transparent)]
     Desk(#[from] DeskError),
+    /// It cannot listen for clients of the IM service.
+    #[error(transparent)]
+    Door(#[from] DoorError),
+}
+
+impl From<ServiceError> for CentralError {
+    fn from(why: ServiceError) -> Self {
+        match why {
+            ServiceError::Store(why) => Self::Store(why),
+            ServiceError::Door(why) => Self::Door(why),
+        }
+    }
 }
 
 /// The rings that the links may use now.
@@ -72,6 +92,7 @@ pub struct Central {
     keeper: Arc<CentralKeeper>,
     found: Vec<Report>,
     desk: Mutex<Option<Desk>>,
+    service: Option<Service>,
     works: Mutex<Option<JoinHandle<()>>>,
     failure: tokio::sync::Mutex<oneshot::Receiver<CentralError>>,
     file: JoinHandle<()>,
@@ -81,13 +102,13 @@ pub struct Central {
 
 impl Central {
     /// Starts central: it listens when this returns, whether or not any edge calls.
-    pub fn start(config: CentralConfig) -> Result<Self, CentralError> {
+    pub async fn start(config: CentralConfig) -> Result<Self, CentralError> {
         let opener = life::opener(config.ring_file(), config.rings());
-        Self::start_on(config, opener)
+        Self::start_on(config, opener).await
     }
 
     /// The same, with rings on any storage.
-    pub fn start_on(config: CentralConfig, opener: Opener) -> Result<Self, CentralError> {
+    pub async fn start_on(config: CentralConfig, opener: Opener) -> Result<Self, CentralError> {
         let identity = CentralIdentity::load(&config.link.directory)?;
         let name = identity.name().to_owned();
         let store = Store::open(&config.store.directory, &config.store)?;
@@ -106,6 +127,10 @@ impl Central {
             now.desk.connections,
             ledger.clone(),
         )?;
+        let service = match now.im.clone() {
+            Some(im) => Some(Service::open(im, &store, &ledger).await?),
+            None => None,
+        };
         let keeper = Arc::new(CentralKeeper::new(ledger.clone()));
         let shown = Shown::default();
         let of_edge = shown.clone();
@@ -131,6 +156,11 @@ impl Central {
             outlook: look_out,
             drained: drain.subscribe(),
             failing: store.failing(),
+            // Without phones there is nothing that it could be given.
+            service: service
+                .as_ref()
+                .filter(|service| service.has_phones())
+                .map(|service| service.handle().clone()),
         };
         let (fail, failure) = oneshot::channel();
         let works = tokio::spawn(async move {
@@ -148,6 +178,7 @@ impl Central {
             keeper,
             found,
             desk: Mutex::new(Some(desk)),
+            service,
             works: Mutex::new(Some(works)),
             failure: tokio::sync::Mutex::new(failure),
             file,
@@ -159,6 +190,11 @@ impl Central {
     /// What central has promised.
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// The IM service, if there is one.
+    pub(super) const fn service(&self) -> Option<&Service> {
+        self.service.as_ref()
     }
 
     /// The configuration as of now.
@@ -254,9 +290,12 @@ impl Central {
         }
     }
 
-    /// Stops in order: takes nothing more from programs, puts nothing more on lanes, lets what is under way out, says
-    /// goodbye, makes the last state durable. Within five seconds, whatever hangs.
+    /// Stops in order: takes nothing more from people and programs, puts nothing more on lanes, lets what is under way
+    /// out, says goodbye, makes the last state durable. Within five seconds, whatever hangs.
     pub async fn stop(&self) {
+        if let Some(service) = &self.service {
+            service.close().await;
+        }
         drop(locked(&self.desk).take());
         let works = locked(&self.works).take();
         if let Some(works) = works {
@@ -264,9 +303,21 @@ impl Central {
             let _ended = works.await;
         }
         let links = locked(&self.links).take();
-        if let Some(links) = links.and_then(Arc::into_inner) {
-            let _in_time = tokio::time::timeout(GOODBYE, links.stop()).await;
-        }
+        let links = async {
+            if let Some(links) = links.and_then(Arc::into_inner) {
+                links.stop().await;
+            }
+        };
+        let clients = async {
+            if let Some(service) = &self.service {
+                service.emptied().await;
+            }
+        };
+        // Who does not hear it in time finds out by itself.
+        let (_links, _clients) = tokio::join!(
+            tokio::time::timeout(GOODBYE, links),
+            tokio::time::timeout(GOODBYE, clients),
+        );
         let rings = self.rings.borrow().clone();
         if let Rings::Open(file) = rings {
             match tokio::time::timeout(LAST_SYNC, file.close()).await {
@@ -308,6 +359,8 @@ struct Works {
     outlook: watch::Sender<Vec<Outlook>>,
     drained: watch::Receiver<BTreeSet<Lane>>,
     failing: watch::Receiver<bool>,
+    /// The IM service, if it deals with phones.
+    service: Option<ServiceHandle>,
 }
 
 impl Works {
@@ -360,6 +413,10 @@ impl Works {
             tasks.spawn(arrivals::run(ring, self.ledger.clone()));
         }
         tasks.spawn(dispatch.run(heard));
+        match &self.service {
+            Some(service) => tasks.spawn(errands::run(self.ledger.clone(), service.clone())),
+            None => tasks.spawn(take_errands_back(self.ledger.clone())),
+        };
         tasks.spawn(keep_house(self.ledger.clone()));
         self.show(rings);
         tokio::select! {
@@ -394,6 +451,19 @@ impl Works {
         for edge in edges {
             self.links.refresh(&edge);
         }
+    }
+}
+
+/// There is no IM service (any more): the desk gets what is for it.
+async fn take_errands_back(ledger: Arc<Ledger>) -> LedgerError {
+    let mut news = ledger.watch_errands();
+    loop {
+        news.borrow_and_update();
+        if let Err(why) = ledger.take_errands_back().await {
+            return why;
+        }
+        // The ledger holds the sender itself.
+        let _news = news.changed().await;
     }
 }
 

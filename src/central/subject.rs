@@ -16,8 +16,8 @@ use crate::log::Tap;
 use crate::progress::Rate;
 use crate::ring::life::Rings;
 use crate::ring::storage::free_octets;
-use crate::status::snapshot::{BacklogView, LaneView, Snapshot, StorageView, TraceView};
-use crate::status::{Done, Order, Subject, trouble};
+use crate::status::snapshot::{BacklogView, LaneView, NameView, Snapshot, StorageView, TraceView};
+use crate::status::{Done, NO_PEOPLE, Order, Register, Subject, trouble};
 use crate::view::{self, ms};
 
 /// How often rates are taken.
@@ -35,12 +35,12 @@ pub struct CentralSubject {
 
 impl CentralSubject {
     /// Starts central as configured.
-    pub fn start(
+    pub async fn start(
         file: PathBuf,
         loaded: Loaded<CentralConfig>,
         log: Option<Tap>,
     ) -> Result<Arc<Self>, CentralError> {
-        let central = Central::start(loaded.config.clone())?;
+        let central = Central::start(loaded.config.clone()).await?;
         Ok(Arc::new(Self {
             central,
             file,
@@ -200,8 +200,17 @@ impl Subject for CentralSubject {
                 unfinished_texts: standing.open_long as u64,
                 unclaimed: standing.strays,
             }),
+            im: self
+                .central
+                .service()
+                .map(|service| service.view(&standing)),
             ..Snapshot::default()
         }
+    }
+
+    fn names(&self, register: Register, after: Option<&str>) -> Result<Vec<NameView>, String> {
+        let service = self.central.service().ok_or(NO_PEOPLE)?;
+        service.names(register, after)
     }
 
     async fn trace(&self, id: &str) -> Option<TraceView> {
@@ -246,6 +255,10 @@ impl Subject for CentralSubject {
                 "the SMSC of {lane} is at edge {}; give this order there",
                 lane.edge()
             )),
+            Order::Register(registration) => {
+                let service = self.central.service().ok_or(NO_PEOPLE)?;
+                service.register(registration).await.map(Done::new)
+            }
             Order::Reload => self.reload().await,
         }
     }

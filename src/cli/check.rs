@@ -11,6 +11,8 @@ use crate::central::config::CentralConfig;
 use crate::clock::{Clock, WallTime};
 use crate::config::{Document, load_with};
 use crate::edge::config::{EdgeConfig, LaneConfig};
+use crate::im::door::check_certificate;
+use crate::im::door::config::DoorConfig;
 use crate::lane::RingName;
 use crate::link::pki::{CentralIdentity, EdgeIdentity};
 use crate::link::transport::Connector;
@@ -345,5 +347,46 @@ fn central(config: &CentralConfig, report: &mut Report<'_>) -> io::Result<()> {
         Err(why) => report.wrong(&why.to_string())?,
     }
     rings(&config.ring_file(), &config.rings(), report)?;
-    room(&config.store.directory, 0, report)
+    room(&config.store.directory, 0, report)?;
+    match &config.im {
+        Some(im) => {
+            let mut im = im.clone();
+            if let Err(why) = super::attributes::read(&mut im) {
+                report.wrong(&why.to_string())?;
+            }
+            if let Err(why) = super::languages::read(&mut im) {
+                report.wrong(&why.to_string())?;
+            }
+            im_door(&im.door, report)?;
+            report.good(&match &im.phones {
+                Some(phones) => {
+                    let number = phones.number.digits();
+                    let replies = match &phones.reply_first {
+                        Some(first) => {
+                            format!("at {} numbers from {}", phones.reply_count, first.digits())
+                        }
+                        None => String::from("to whoever wrote last"),
+                    };
+                    format!("phones write to the IM service at {number}, and reply {replies}")
+                }
+                None => String::from("the IM service reaches no phones; [im.phones] is not there"),
+            })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Whether clients of the IM service will be able to come in.
+fn im_door(door: &DoorConfig, report: &mut Report<'_>) -> io::Result<()> {
+    let address = door.listen;
+    match (check_certificate(door), &door.certificate) {
+        (Err(why), _) => report.wrong(&why.to_string()),
+        (Ok(()), Some(certificate)) => report.good(&format!(
+            "IM clients come in at {address} with TLS, as {} says",
+            certificate.display()
+        )),
+        (Ok(()), None) => report.good(&format!(
+            "IM clients come in at {address}, from this machine only"
+        )),
+    }
 }

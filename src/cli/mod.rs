@@ -3,9 +3,11 @@
 //! Commands write what was asked for to the output, complaints go out as one sentence by way of [`Failure`], logs to
 //! the standard error. It holds no logic of its own: each command calls the same code that the gateway runs.
 
+mod attributes;
 mod check;
 mod demo;
 mod desk;
+mod languages;
 mod manual;
 pub mod pair;
 pub mod panic;

@@ -1,35 +1,44 @@
-//! `sluice user …` and `sluice client …`: who may use the IM service. Central has its store open while it runs, so these
-//! work while it is stopped.
+//! `sluice user …` and `sluice client …`: who may use the IM service. A running central is asked over its status socket;
+//! when it is stopped, its store is opened.
 
-use std::io::{BufRead, Write};
+use std::io::{self, BufRead, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use super::{Exit, Failure};
+use crate::central::config::CentralConfig;
 use crate::clock::Clock;
+use crate::config::{self, ConfigError, Document as _};
 use crate::im::chance::Chance;
-use crate::im::change::Change;
 use crate::im::config::Config;
 use crate::im::names::ClientName;
-use crate::im::register::{self, NotRegistered};
-use crate::im::shelf::Shelf;
+use crate::im::register::{NotRegistered, Registration};
 use crate::message::UserName;
+use crate::private::Private;
+use crate::status::client::{AskError, ask};
+use crate::status::snapshot::NameView;
+use crate::status::{Done, Names, Order, Register, Request};
 use crate::store::im::ImStore;
-use crate::store::{Store, StoreConfig, StoreError};
+use crate::store::{Store, StoreError};
 
-/// Where central keeps its store, unless it is configured otherwise.
-const DIRECTORY: &str = "/var/lib/sluice/store";
+/// Central's configuration, unless another one is named.
+const FILE: &str = "/etc/sluice/central.toml";
 
-/// Names that are listed at once.
-const PAGE: usize = 1000;
-
-/// Which store.
+/// Which central. Without any of these it is the one of /etc/sluice/central.toml.
 #[derive(Args)]
 pub(super) struct Where {
-    /// The store's directory.
-    #[arg(long, default_value = DIRECTORY)]
-    store: PathBuf,
+    /// Central's configuration, which names its status socket and its store. Default /etc/sluice/central.toml, if there is
+    /// one.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["socket", "store"])]
+    config: Option<PathBuf>,
+    /// The status socket of a running central.
+    #[arg(long, value_name = "PATH", conflicts_with = "store")]
+    socket: Option<PathBuf>,
+    /// The store of a stopped central.
+    #[arg(long, value_name = "DIRECTORY")]
+    store: Option<PathBuf>,
 }
 
 /// What can be done with users.
@@ -93,9 +102,47 @@ pub enum PeopleError {
     /// It does not fit.
     #[error(transparent)]
     Refused(#[from] NotRegistered),
+    /// A running central refuses it.
+    #[error("{0}")]
+    Told(String),
+    /// A running central does not answer.
+    #[error(transparent)]
+    Ask(AskError),
+    /// Central's configuration cannot be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The attributes of presence cannot be read.
+    #[error(transparent)]
+    Attributes(#[from] super::attributes::AttributesError),
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Central is running, and was not asked.
+    #[error(
+        "{}: central has this store open, {}; name its status socket with --socket, or its configuration with --config",
+        store.display(),
+        because
+    )]
+    Running {
+        /// The store.
+        store: PathBuf,
+        /// Why it was not asked.
+        because: String,
+    },
+    /// There is neither a running central nor a store.
+    #[error(
+        "no central is running here ({}: {why}), and there is no store at {}; name another central with --config",
+        socket.display(),
+        store.display()
+    )]
+    Nowhere {
+        /// Where it would be asked.
+        socket: PathBuf,
+        /// What the system said of it.
+        why: io::Error,
+        /// Where its store would be.
+        store: PathBuf,
+    },
     /// There is no password.
     #[error("the password is missing: give it in one line on the input")]
     NoPassword,
@@ -107,58 +154,180 @@ impl From<crate::message::Refused> for PeopleError {
     }
 }
 
+impl From<AskError> for PeopleError {
+    fn from(why: AskError) -> Self {
+        match why {
+            AskError::Refused(why) => Self::Told(why),
+            why => Self::Ask(why),
+        }
+    }
+}
+
 impl PeopleError {
     /// The exit code that goes with it.
     pub const fn exit(&self) -> Exit {
         match self {
-            Self::Refused(NotRegistered::Refused(_)) | Self::NoPassword => Exit::Usage,
-            Self::Refused(NotRegistered::Shelf(_)) | Self::Store(_) => Exit::Storage,
+            Self::Refused(NotRegistered::Refused(_)) | Self::Told(_) | Self::NoPassword => {
+                Exit::Usage
+            }
+            Self::Config(_) | Self::Attributes(_) => Exit::Configuration,
+            Self::Ask(_) | Self::Nowhere { .. } => Exit::Down,
+            Self::Refused(NotRegistered::Shelf(_)) | Self::Store(_) | Self::Running { .. } => {
+                Exit::Storage
+            }
         }
     }
 }
 
-/// The records of a store that is there, while nobody else has it.
-struct Register {
+/// Where people are registered.
+enum Place {
+    /// At a running central.
+    Running(PathBuf),
+    /// In the store of one that is stopped.
+    Stopped(Box<Stopped>),
+}
+
+/// The records of a store, while nobody else has it.
+struct Stopped {
     store: Store,
     records: ImStore,
+    config: Config,
 }
 
-impl Register {
-    fn open(directory: &Path) -> Result<Self, PeopleError> {
+impl Stopped {
+    fn open(config: CentralConfig, because: &str) -> Result<Self, PeopleError> {
+        let directory = &config.store.directory;
         if !directory.is_dir() {
-            let path = directory.to_owned();
+            let path = directory.clone();
             return Err(StoreError::Missing { path }.into());
         }
-        let store = Store::open(directory, &StoreConfig::default())?;
-        let records = ImStore::new(store.clone(), None)?;
-        Ok(Self { store, records })
+        let store = match Store::open(directory, &config.store) {
+            Err(StoreError::InUse { path }) => {
+                let because = because.to_owned();
+                return Err(PeopleError::Running {
+                    store: path,
+                    because,
+                });
+            }
+            opened => opened?,
+        };
+        Ok(Self {
+            records: ImStore::new(store.clone(), None)?,
+            store,
+            config: config.im.unwrap_or_default(),
+        })
     }
 
-    fn keep(&self, changes: &[Change]) -> Result<(), PeopleError> {
+    fn register(&self, asked: Registration) -> Result<String, PeopleError> {
         use crate::im::door::keep::Keep;
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|why| StoreError::Failed(why.to_string().into()))?;
+        let prepared = asked.prepare(&self.config, &mut Chance::new(seed))?;
+        let (changes, told) = prepared.changes(&self.records, Clock::system().wall())?;
         let failed = |why: String| StoreError::Failed(why.into());
-        self.records.hand_over(changes).map_err(failed)?;
+        self.records.hand_over(&changes).map_err(failed)?;
         let (batch, pending) = self.records.take();
         self.store.submit(batch)?.wait()?;
         self.records.settled(pending);
-        Ok(())
+        Ok(told)
     }
 }
 
-fn chance() -> Result<Chance, PeopleError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|why| StoreError::Failed(why.to_string().into()))?;
-    Ok(Chance::new(seed))
+impl Where {
+    fn find(self) -> Result<Place, PeopleError> {
+        if let Some(socket) = self.socket {
+            return Ok(Place::Running(socket));
+        }
+        let mut config = CentralConfig::default();
+        if let Some(directory) = self.store {
+            config.store.directory = directory;
+            let stopped = Stopped::open(config, "and was not asked")?;
+            return Ok(Place::Stopped(Box::new(stopped)));
+        }
+        let usual = Path::new(FILE);
+        if let Some(file) = self
+            .config
+            .or_else(|| usual.exists().then(|| usual.to_owned()))
+        {
+            config = config::load::<CentralConfig>(&file)?.config;
+        }
+        let socket = config.status.socket(CentralConfig::MODE);
+        let silent = match UnixStream::connect(&socket) {
+            Ok(_somebody) => return Ok(Place::Running(socket)),
+            // Whoever may not ask a running central must not go around it.
+            Err(why) if why.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(PeopleError::Ask(AskError::Forbidden { socket }));
+            }
+            Err(why) => why,
+        };
+        let store = config.store.directory.clone();
+        if !store.is_dir() {
+            return Err(PeopleError::Nowhere {
+                socket,
+                why: silent,
+                store,
+            });
+        }
+        if let Some(im) = &mut config.im {
+            super::attributes::read(im)?;
+        }
+        let because = format!("and {} does not answer ({silent})", socket.display());
+        let stopped = Stopped::open(config, &because)?;
+        Ok(Place::Stopped(Box::new(stopped)))
+    }
 }
 
-fn password(input: &mut dyn BufRead) -> Result<String, PeopleError> {
+impl Place {
+    fn register(&self, asked: Registration) -> Result<String, PeopleError> {
+        match self {
+            Self::Running(socket) => {
+                let done: Done = ask(socket, &Request::Order(Order::Register(asked)))?;
+                Ok(done.done)
+            }
+            Self::Stopped(stopped) => stopped.register(asked),
+        }
+    }
+
+    fn names(
+        &self,
+        register: Register,
+        after: Option<String>,
+    ) -> Result<Vec<NameView>, PeopleError> {
+        match self {
+            Self::Running(socket) => {
+                let seen: Names = ask(socket, &Request::Names(register, after))?;
+                Ok(seen.names)
+            }
+            Self::Stopped(stopped) => {
+                crate::central::names(&stopped.records, register, after.as_deref())
+                    .map_err(|why| StoreError::Failed(why.into()).into())
+            }
+        }
+    }
+
+    fn list(&self, register: Register, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let mut after = None;
+        loop {
+            let page = self.names(register, after)?;
+            for NameView { name, shut } in &page {
+                writeln!(out, "{name}{}", if *shut { " (shut)" } else { "" })?;
+            }
+            match page.into_iter().next_back() {
+                Some(last) => after = Some(last.name),
+                None => return Ok(Exit::Good),
+            }
+        }
+    }
+}
+
+fn password(input: &mut dyn BufRead) -> Result<Private<String>, PeopleError> {
     let mut line = String::new();
     // What cannot be read is missing.
     let _read = input.read_line(&mut line).unwrap_or_default();
     let password = line.trim_end_matches(['\r', '\n']);
     match password.is_empty() {
         true => Err(PeopleError::NoPassword),
-        false => Ok(password.into()),
+        false => Ok(Private::new(password.into())),
     }
 }
 
@@ -168,67 +337,21 @@ pub(super) fn users(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let config = Config::default();
-    let now = Clock::system().wall();
-    let done = match command {
+    let user = |name: &str| UserName::new(name).map_err(PeopleError::from);
+    let (asked, place) = match command {
         UserCommand::Add { name, place } => {
-            let user = UserName::new(&name).map_err(PeopleError::from)?;
-            let password = password(input)?;
-            let register = Register::open(&place.store)?;
-            let shelf = &register.records;
-            let added = register::add_user(shelf, &config, &mut chance()?, now, &user, &password);
-            register.keep(&added.map_err(PeopleError::from)?)?;
-            format!("{} is registered", user.as_str())
+            (Registration::AddUser(user(&name)?, password(input)?), place)
         }
         UserCommand::Password { name, place } => {
-            let user = UserName::new(&name).map_err(PeopleError::from)?;
-            let password = password(input)?;
-            let register = Register::open(&place.store)?;
-            let shelf = &register.records;
-            let set = register::set_password(shelf, &config, &mut chance()?, &user, &password);
-            register.keep(&set.map_err(PeopleError::from)?)?;
-            format!("{} has a new password", user.as_str())
+            let asked = Registration::SetPassword(user(&name)?, password(input)?);
+            (asked, place)
         }
-        UserCommand::Shut { name, place } => shut(&name, &place, true)?,
-        UserCommand::Open { name, place } => shut(&name, &place, false)?,
-        UserCommand::Ls { place } => {
-            let register = Register::open(&place.store)?;
-            let mut last = None;
-            loop {
-                let page = register
-                    .records
-                    .users(last.as_ref(), PAGE)
-                    .map_err(PeopleError::from)?;
-                for user in &page {
-                    let record = register.records.user(user);
-                    let record = record.map_err(|why| PeopleError::Refused(why.into()))?;
-                    let is_shut = record.is_some_and(|record| record.is_shut);
-                    writeln!(
-                        out,
-                        "{}{}",
-                        user.as_str(),
-                        if is_shut { " (shut)" } else { "" }
-                    )?;
-                }
-                match page.into_iter().next_back() {
-                    Some(user) => last = Some(user),
-                    None => return Ok(Exit::Good),
-                }
-            }
-        }
+        UserCommand::Shut { name, place } => (Registration::Shut(user(&name)?, true), place),
+        UserCommand::Open { name, place } => (Registration::Shut(user(&name)?, false), place),
+        UserCommand::Ls { place } => return place.find()?.list(Register::Users, out),
     };
-    writeln!(out, "{done}")?;
+    writeln!(out, "{}", place.find()?.register(asked)?)?;
     Ok(Exit::Good)
-}
-
-fn shut(name: &str, place: &Where, shut: bool) -> Result<String, PeopleError> {
-    let user = UserName::new(name)?;
-    let register = Register::open(&place.store)?;
-    register.keep(&register::shut_user(&register.records, &user, shut)?)?;
-    Ok(match shut {
-        true => format!("{} is shut out", user.as_str()),
-        false => format!("{} is let in again", user.as_str()),
-    })
 }
 
 /// Runs a command for clients.
@@ -236,30 +359,10 @@ pub(super) fn clients(command: ClientCommand, out: &mut dyn Write) -> Result<Exi
     match command {
         ClientCommand::Add { name, place } => {
             let client = ClientName::new(&name).map_err(PeopleError::from)?;
-            let register = Register::open(&place.store)?;
-            let now = Clock::system().wall();
-            let added = register::add_client(&register.records, &mut chance()?, now, &client);
-            let (changes, id) = added.map_err(PeopleError::from)?;
-            register.keep(&changes)?;
-            writeln!(out, "{client} is registered; its id is {id}")?;
+            let told = place.find()?.register(Registration::AddClient(client))?;
+            writeln!(out, "{told}")?;
+            Ok(Exit::Good)
         }
-        ClientCommand::Ls { place } => {
-            let register = Register::open(&place.store)?;
-            let mut last = None;
-            loop {
-                let page = register
-                    .records
-                    .clients(last.as_ref(), PAGE)
-                    .map_err(PeopleError::from)?;
-                for client in &page {
-                    writeln!(out, "{client}")?;
-                }
-                match page.into_iter().next_back() {
-                    Some(client) => last = Some(client),
-                    None => break,
-                }
-            }
-        }
+        ClientCommand::Ls { place } => place.find()?.list(Register::Clients, out),
     }
-    Ok(Exit::Good)
 }

@@ -11,6 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::attributes::{self, AttributesError};
+use super::languages::{self, LanguagesError};
 use super::{Exit, Failure, panic};
 use crate::central::config::CentralConfig;
 use crate::central::{CentralError, CentralSubject};
@@ -18,6 +20,7 @@ use crate::clock::Clock;
 use crate::config::{self, Document, Loaded};
 use crate::edge::config::EdgeConfig;
 use crate::edge::{EdgeError, EdgeSubject};
+use crate::im::door::config::DoorError;
 use crate::log::access::Follower;
 use crate::log::{self, LogError};
 use crate::notify::{Notifier, watchdog_interval};
@@ -61,6 +64,12 @@ pub enum ServeError {
     /// Central.
     #[error(transparent)]
     Central(Box<CentralError>),
+    /// The attributes of presence.
+    #[error(transparent)]
+    Attributes(#[from] AttributesError),
+    /// The languages for phones.
+    #[error(transparent)]
+    Languages(#[from] LanguagesError),
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -89,9 +98,11 @@ impl ServeError {
                     Exit::Storage
                 }
                 CentralError::Identity(_) => Exit::Configuration,
+                CentralError::Door(DoorError::Listen(..)) => Exit::Down,
+                CentralError::Door(_) => Exit::Configuration,
                 CentralError::Listen(_) | CentralError::Desk(_) => Exit::Down,
             },
-            Self::Log(_) => Exit::Configuration,
+            Self::Attributes(_) | Self::Languages(_) | Self::Log(_) => Exit::Configuration,
             Self::Status(_) | Self::System(_) => Exit::Down,
         }
     }
@@ -286,12 +297,16 @@ async fn edge(file: PathBuf, loaded: Loaded<EdgeConfig>, log: log::Tap) -> Resul
 
 async fn central(
     file: PathBuf,
-    loaded: Loaded<CentralConfig>,
+    mut loaded: Loaded<CentralConfig>,
     log: log::Tap,
 ) -> Result<(), ServeError> {
+    if let Some(im) = &mut loaded.config.im {
+        attributes::read(im)?;
+        languages::read(im)?;
+    }
     let mut signals = Signals::new()?;
     let config = loaded.config.clone();
-    let central = CentralSubject::start(file, loaded, Some(log))?;
+    let central = CentralSubject::start(file, loaded, Some(log)).await?;
     let mut shown = Shown::open(
         &central,
         CentralConfig::MODE,

@@ -111,6 +111,20 @@ impl Findings<'_> {
         }
     }
 
+    /// The same, of a section whose check speaks of options within sections of its own, as in `phones.number`.
+    pub fn take_deep(&mut self, checked: Result<(), Refused>) {
+        let Err(Refused { field, reason }) = checked else {
+            return;
+        };
+        let mut way: Vec<&str> = field.split('.').collect();
+        let key = way.pop().unwrap_or_default();
+        let depth = self.way.len();
+        let steps = way.into_iter().map(|key| Step::Key(key.to_owned()));
+        self.way.extend(steps);
+        self.refuse(key, reason);
+        self.way.truncate(depth);
+    }
+
     fn fault(&self, key: &str, what: String) -> Fault {
         let mut way = self.way.clone();
         if !key.is_empty() {

@@ -90,7 +90,14 @@ fn found(unexpected: &Unexpected<'_>) -> String {
 
 impl de::Error for Trouble {
     fn custom<T: fmt::Display>(what: T) -> Self {
-        what.to_string().into()
+        match what.to_string().as_str() {
+            // The words of the standard library.
+            "invalid socket address syntax" => String::from(
+                "is no address with a port; write it as in \"127.0.0.1:9000\" or \"[::]:9000\"",
+            ),
+            told => told.to_owned(),
+        }
+        .into()
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, wanted: &dyn de::Expected) -> Self {

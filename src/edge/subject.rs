@@ -20,7 +20,7 @@ use crate::smsc::status::Phase;
 use crate::status::snapshot::{
     DoubtView, LaneView, RingView, SmscView, Snapshot, StorageView, TraceView,
 };
-use crate::status::{Done, Order, Subject};
+use crate::status::{Done, NO_PEOPLE, Order, Subject};
 use crate::view::{self, ms};
 
 /// How often rates are taken.
@@ -262,6 +262,7 @@ impl Subject for EdgeSubject {
                 LaneOrder::DropHeld,
                 "the message in doubt is not offered again",
             ),
+            Order::Register(_) => Err(NO_PEOPLE.into()),
             Order::Reload => self.reload().await,
         }
     }

@@ -88,6 +88,8 @@ pub enum Change {
     Reply(PhoneNumber, u32, Option<ReplyRecord>),
     /// A text that was given to the carrier.
     Text(TextId, Option<TextRecord>),
+    /// Something of presence.
+    Presence(Box<crate::presence::Change>),
     /// What came under this key was taken, at this time.
     Once(OnceKey, WallTime),
 }
@@ -96,6 +98,10 @@ impl Change {
     /// Whether it must be durable before anything else goes out. The others may be lost with a crash, in order: they
     /// save work, or can be known again.
     pub const fn is_urgent(&self) -> bool {
-        !matches!(self, Self::Confirmed(..) | Self::Trimmed(..))
+        match self {
+            Self::Confirmed(..) | Self::Trimmed(..) => false,
+            Self::Presence(change) => change.is_urgent(),
+            _ => true,
+        }
     }
 }

@@ -1,13 +1,20 @@
 //! `[im]` of the configuration: what an operator may want otherwise.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::auth::HistoricalScheme;
+use super::door::config::DoorConfig;
 use super::limits::MAX_TEXT;
+use super::names::LanguageCode;
+use super::record::PhoneRecord;
+use super::sms::{Language, Languages};
 use crate::message::{Refused, ShortCode};
+use crate::presence::{self, Registry};
 
 /// The IM service.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -48,6 +55,19 @@ pub struct Config {
     pub max_buddies: u32,
     /// Most blocked contacts of a user. Default 1000.
     pub max_blocked: u32,
+    /// Where and how clients come in.
+    pub door: DoorConfig,
+    /// A point whose user has done nothing for so long is idle. Default 10 min.
+    #[serde(deserialize_with = "duration")]
+    pub idle_after: Duration,
+    /// How often a user may change or authorise presence in a second, on average; ten times that at once. Default 10.
+    pub presence_per_second: u32,
+    /// Presence.
+    pub presence: presence::Config,
+    /// The attributes of presence: those within the program, and those of the files that `presence.registry` names. Whoever
+    /// reads the configuration reads these.
+    #[serde(skip)]
+    pub attributes: Arc<Registry>,
     /// Groups.
     pub groups: GroupConfig,
     /// Content of groups.
@@ -112,6 +132,21 @@ pub struct PhoneConfig {
     /// How long a code is good. Default 10 min.
     #[serde(default = "code_good_for", deserialize_with = "duration")]
     pub code_good_for: Duration,
+    /// Most answers an hour that one phone gets to what it writes. Default 60.
+    #[serde(default = "answers_per_hour")]
+    pub answers_per_hour: u32,
+    /// The country of numbers that phones write in national form, as in `358`. Default none: `040…` is nobody.
+    #[serde(default)]
+    pub country_code: Option<String>,
+    /// In which language a phone is answered that has chosen none. Default `en`.
+    #[serde(default = "language")]
+    pub language: LanguageCode,
+    /// Files with further languages, or with other words for those that come with the program. Default none.
+    #[serde(default)]
+    pub language_files: Vec<PathBuf>,
+    /// The languages: those within the program, and those of `language_files`. Whoever reads the configuration reads these.
+    #[serde(skip)]
+    pub languages: Arc<Languages>,
     /// Whether letters that the GSM alphabet lacks may be replaced by ones that look alike, where that makes one SMS of
     /// several. Default true.
     #[serde(default = "yes")]
@@ -124,6 +159,14 @@ const fn texts_per_hour() -> u32 {
 
 const fn codes_per_hour() -> u32 {
     3
+}
+
+const fn answers_per_hour() -> u32 {
+    60
+}
+
+fn language() -> LanguageCode {
+    LanguageCode::new("en").expect("it is a code")
 }
 
 const fn code_good_for() -> Duration {
@@ -155,6 +198,11 @@ impl Default for Config {
             max_lists: 64,
             max_buddies: 500,
             max_blocked: 1000,
+            door: DoorConfig::default(),
+            idle_after: Duration::from_secs(600),
+            presence_per_second: 10,
+            presence: presence::Config::default(),
+            attributes: Arc::new(Registry::base()),
             groups: GroupConfig::default(),
             content: ContentConfig::default(),
             phones: None,
@@ -195,9 +243,45 @@ impl PhoneConfig {
             reply_count: 0,
             texts_per_hour: texts_per_hour(),
             codes_per_hour: codes_per_hour(),
+            answers_per_hour: answers_per_hour(),
+            country_code: None,
+            language: language(),
+            language_files: Vec::new(),
+            languages: Arc::default(),
             code_good_for: code_good_for(),
             lookalikes: true,
         }
+    }
+}
+
+impl PhoneConfig {
+    /// Whether there is the language in which phones are answered that have chosen none; to be asked when the files with
+    /// languages have been read.
+    pub fn check_language(&self) -> Result<(), Refused> {
+        if self
+            .languages
+            .iter()
+            .any(|other| *other.code() == self.language)
+        {
+            return Ok(());
+        }
+        let codes: Vec<&str> = self
+            .languages
+            .iter()
+            .map(|language| language.code().as_str())
+            .collect();
+        let reason = format!(
+            "{} is no language; there are {}",
+            self.language,
+            codes.join(", ")
+        );
+        Err(Refused::new("phones.language", reason))
+    }
+
+    /// In which language a phone is answered.
+    pub fn language_of(&self, phone: &PhoneRecord) -> &Language {
+        self.languages
+            .of(phone.language.as_ref().unwrap_or(&self.language))
     }
 }
 
@@ -214,12 +298,31 @@ impl Config {
         if self.messages_per_second == 0 {
             return refuse("messages_per_second", "is 0; nobody could write");
         }
+        if self.presence_per_second == 0 {
+            return refuse("presence_per_second", "is 0; nobody could say where it is");
+        }
         if self.nonce_good_for.is_zero() {
             return refuse("nonce_good_for", "is nothing; nobody could sign in");
         }
         let Some(phones) = &self.phones else {
             return Ok(());
         };
+        if phones.answers_per_hour == 0 {
+            return refuse(
+                "phones.answers_per_hour",
+                "is 0; no phone would be answered",
+            );
+        }
+        let is_country = |code: &String| {
+            (1..=3).contains(&code.len()) && code.bytes().all(|c| c.is_ascii_digit())
+        };
+        if phones
+            .country_code
+            .as_ref()
+            .is_some_and(|code| !is_country(code) || code.starts_with('0'))
+        {
+            return refuse("phones.country_code", "is no country; write it as in 358");
+        }
         let Some(first) = &phones.reply_first else {
             if phones.reply_count > 0 {
                 return refuse("phones.reply_count", "needs phones.reply_first");
@@ -253,6 +356,25 @@ impl Config {
             );
         }
         Ok(())
+    }
+}
+
+impl PhoneConfig {
+    /// Which one of the range of reply addresses a number is.
+    pub fn reply_number(&self, number: &ShortCode) -> Option<u32> {
+        let first = self.reply_first.as_ref()?;
+        if first.digits().len() != number.digits().len() {
+            return None;
+        }
+        let start: u64 = first.digits().parse().ok()?;
+        let number: u64 = number.digits().parse().ok()?;
+        let number = u32::try_from(number.checked_sub(start)?).ok()?;
+        (number < self.reply_count).then_some(number)
+    }
+
+    /// Whether what phones write to this number is for the service.
+    pub fn leads_here(&self, number: &ShortCode) -> bool {
+        self.number == *number || self.reply_number(number).is_some()
     }
 }
 
@@ -299,5 +421,13 @@ mod tests {
         );
         assert_eq!(with("reply_first = '17001'"), Err("phones.reply_first"));
         assert_eq!(with("reply_count = 5"), Err("phones.reply_count"));
+        assert_eq!(with("country_code = '358'"), Ok(()));
+        assert_eq!(with("country_code = '+358'"), Err("phones.country_code"));
+        assert_eq!(with("answers_per_hour = 0"), Err("phones.answers_per_hour"));
+        let phones: PhoneConfig =
+            toml::from_str("number = '17000'\nreply_first = '17001'\nreply_count = 99").unwrap();
+        let leads = |number: &str| phones.leads_here(&ShortCode::new(number).unwrap());
+        assert!(leads("17000") && leads("17001") && leads("17099"));
+        assert!(!leads("17100") && !leads("16999") && !leads("017001"));
     }
 }

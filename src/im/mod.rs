@@ -9,7 +9,8 @@
 //! - [`shelf`]: what the service reads; [`record`] and [`log`]: what is kept; [`change`]: how it changes. A store
 //!   implements the one and does the other; [`memory`] is such a store without a disk.
 //! - [`effects`]: what the service gives back.
-//! - [`phone`]: what crosses to whoever carries texts to and from phones.
+//! - [`phone`]: what crosses to whoever carries texts to and from phones; [`sms`]: what phones write, and in which words
+//!   they are answered.
 //!
 //! # How a door uses it
 //!
@@ -46,4 +47,5 @@ pub mod record;
 pub mod register;
 pub mod service;
 pub mod shelf;
+pub mod sms;
 pub mod status;

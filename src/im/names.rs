@@ -158,6 +158,10 @@ names! {
     PointName: "point name", People, 40;
     /// A digest scheme.
     SchemeName: "scheme", Token, 40;
+    /// What a phone calls a buddy.
+    Nickname: "nickname", Folded, 20;
+    /// A language that phones are answered in, as in `en`.
+    LanguageCode: "language", Plain, 16;
     /// Part of a name, to search for.
     Needle: "search text", Folded, 64;
 }

@@ -8,8 +8,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::names::{
-    ClientName, ContentType, GroupName, InviteId, ListName, MessageId, PointName, Position,
-    SchemeName, ScreenName, Topic, TransactionId, UploadId,
+    ClientName, ContentType, GroupName, InviteId, LanguageCode, ListName, MessageId, Nickname,
+    PointName, Position, SchemeName, ScreenName, Topic, TransactionId, UploadId,
 };
 use super::primitive::{
     Contact, Forward, GroupKind, GroupProperties, ItemKind, PasswordCost, Recipient, Role, Settings,
@@ -280,10 +280,44 @@ pub struct PhoneRecord {
     pub forward: Forward,
     /// Whether it is signed in; its user does that by SMS.
     pub signed_in: bool,
-    /// Who wrote last: where a text without an address goes.
+    /// Who wrote last, or was written to by name since: where a text without an address goes.
     pub last_partner: Option<Recipient>,
     /// Whom the phone wrote to last: it is told when the last partner is another one.
     pub last_written: Option<Recipient>,
+    /// Whether it wants no text at all, as it says by STOP.
+    #[serde(default)]
+    pub stopped: bool,
+    /// The first entry of its user's log that waits for it to sign in.
+    #[serde(default)]
+    pub waits_from: Option<Position>,
+    /// In which language it is answered; `None` is the operator's.
+    #[serde(default)]
+    pub language: Option<LanguageCode>,
+    /// What it calls people, each by one name.
+    #[serde(default)]
+    pub nicknames: Vec<(Nickname, Contact)>,
+}
+
+impl PhoneRecord {
+    /// A phone of a user, signed in.
+    pub const fn of(user: UserName, forward: Forward) -> Self {
+        Self {
+            user,
+            forward,
+            signed_in: true,
+            last_partner: None,
+            last_written: None,
+            stopped: false,
+            waits_from: None,
+            language: None,
+            nicknames: Vec::new(),
+        }
+    }
+
+    /// Whether texts go to it.
+    pub const fn takes_texts(&self) -> bool {
+        self.signed_in && !self.stopped
+    }
 }
 
 /// A code on its way to a phone and back.

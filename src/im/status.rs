@@ -97,6 +97,10 @@ codes! {
     481 UnknownPhone "This phone is none of yours.";
     482 WrongCode "That is not the code that was sent.";
     483 CodeLapsed "The code has lapsed; ask for another one.";
+    490 BadPresence "A presence value does not fit its definition, its time, or the others.";
+    491 UnknownValue "There is no such presence value.";
+    492 UnknownQuestion "There is no such open question: it has its answer, has lapsed, or was never put.";
+    493 UnknownSubscription "There is no such subscription.";
     500 StorageFailed "The store failed; nothing was done.";
     501 Overloaded "There is too much to do; try again.";
     502 Closing "The service is closing.";

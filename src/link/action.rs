@@ -55,7 +55,7 @@ pub enum Action {
         parcels: Vec<(Sequence, Parcel)>,
     },
     /// Put this copy into an origin's damaged slot ([`Ring::repair`](crate::ring::Ring::repair)); then say
-    /// [`Peer::repaired`](super::Peer::repaired).
+    /// [`Peer::ring_changed`](super::Peer::ring_changed).
     Repair {
         /// Which.
         ring: usize,

@@ -29,6 +29,9 @@ const GAIN_TRY: u64 = 200;
 const GAINS: [u64; 8] = [125, 75, 100, 100, 100, 100, 100, 100];
 /// How much may be sent late at once, since timers are coarse.
 const CATCH_UP: Duration = Duration::from_millis(2);
+/// The shortest round trip that is reckoned with: an end that is busy with other things is not woken sooner, and a line
+/// that is shorter would be idle meanwhile.
+const GRAIN: Duration = Duration::from_millis(1);
 /// How long the flow is held small to see the shortest round trip.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -120,7 +123,7 @@ impl Gauge {
     }
 
     fn pipe(&self, rtt: &Rtt) -> u64 {
-        let micros = rtt.shortest().as_micros() as u64;
+        let micros = rtt.shortest().max(GRAIN).as_micros() as u64;
         self.rate().saturating_mul(micros) / 1_000_000
     }
 

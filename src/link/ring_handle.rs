@@ -19,6 +19,9 @@ impl RingView for Ring {
     fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::mark_sent(self, sequence)
     }
+    fn mark_all_sent(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
+        Self::mark_all_sent(self, sequences)
+    }
     fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::confirm(self, sequence)
     }
@@ -28,8 +31,8 @@ impl RingView for Ring {
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::process(self, sequence)
     }
-    fn process_as(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
-        Self::process_as(self, sequence, outcome)
+    fn process_all(&self, ended: Vec<(Sequence, Option<Outcome>)>) -> Result<(), Misstep> {
+        Self::process_all(self, ended)
     }
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         Self::process_with(self, sequence, outcome)

@@ -119,10 +119,11 @@ impl Rtt {
         self.smoothed() + spread + LONGEST_ACK_DELAY
     }
 
-    /// How long a packet that is not full may wait for company.
+    /// How long a packet that is not full may wait for company. On the shortest lines so long as an end needs to hand
+    /// on what it was just sent.
     pub(super) fn gather(&self) -> Duration {
         if self.is_known() {
-            (self.smoothed() / 128).min(Duration::from_millis(3))
+            (self.smoothed() / 128).clamp(Duration::from_micros(50), Duration::from_millis(3))
         } else {
             Duration::ZERO
         }

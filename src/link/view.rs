@@ -18,14 +18,16 @@ pub trait RingView {
     fn fence(&self) -> Option<Fence>;
     /// *Sent*: it was put on the link.
     fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep>;
+    /// *Sent*, for all of these.
+    fn mark_all_sent(&self, sequences: &[Sequence]) -> Result<(), Misstep>;
     /// *Confirmed*: the far end has it durably.
     fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep>;
     /// *Confirmed*, for all up to here.
     fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep>;
     /// *Processed*: it was passed on at the far end.
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep>;
-    /// *Processed* with the outcome that the mirror told and the owner has kept, at the origin.
-    fn process_as(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep>;
+    /// *Processed*, for all of these, with the outcomes that the mirror told and the owner has kept.
+    fn process_all(&self, ended: Vec<(Sequence, Option<Outcome>)>) -> Result<(), Misstep>;
     /// *Processed* with an outcome, at the mirror.
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep>;
     /// How a processed message ended, at the mirror.

@@ -15,6 +15,27 @@ pub(super) struct Lists {
     pub(super) restricted: Vec<Address>,
 }
 
+/// What few values have: it lies beside them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(super) struct Rare {
+    pub(super) lists: Lists,
+    pub(super) until: Option<WallTime>,
+    /// In seconds.
+    pub(super) fades: Option<u32>,
+    pub(super) rules: Vec<Rule>,
+}
+
+/// Of a value that has nothing rare.
+static NOTHING_RARE: Rare = Rare {
+    lists: Lists {
+        allowed: Vec::new(),
+        restricted: Vec::new(),
+    },
+    until: None,
+    fades: None,
+    rules: Vec::new(),
+};
+
 /// One value of an owner.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -23,14 +44,10 @@ pub(super) struct Entry {
     pub(super) class: Class,
     pub(super) format: Format,
     pub(super) privacy: Privacy,
-    pub(super) lists: Option<Box<Lists>>,
     /// What it is where no rule holds.
     pub(super) base: Arc<str>,
     pub(super) time: WallTime,
-    pub(super) until: Option<WallTime>,
-    /// In seconds.
-    pub(super) fades: Option<u32>,
-    pub(super) rules: Box<[Rule]>,
+    rare: Option<Box<Rare>>,
     /// What is shown. Moved by `look` alone.
     pub(super) shown: Arc<str>,
     pub(super) validity: Validity,
@@ -41,9 +58,47 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// A value that says this, and nothing rare.
+    pub(super) fn new(
+        name: AttributeName,
+        client: Option<ClientName>,
+        (class, format): (Class, Format),
+        text: Arc<str>,
+        time: WallTime,
+    ) -> Self {
+        Self {
+            name,
+            client,
+            class,
+            format,
+            privacy: Privacy::Granted,
+            base: Arc::clone(&text),
+            time,
+            rare: None,
+            shown: text,
+            validity: Validity::VALID,
+            changed: 0,
+            edited: 0,
+        }
+    }
+
+    /// What few values have.
+    pub(super) fn rare(&self) -> &Rare {
+        self.rare.as_deref().unwrap_or(&NOTHING_RARE)
+    }
+
+    /// Changes it.
+    pub(super) fn change_rare(&mut self, change: impl FnOnce(&mut Rare)) {
+        let mut rare = self.rare.take().unwrap_or_default();
+        change(&mut rare);
+        self.rare = Some(rare).filter(|rare| **rare != NOTHING_RARE);
+    }
+
     /// As kept: everything that its owner wrote.
     pub(super) fn written(&self) -> PresValue {
-        let lists = self.lists.as_deref();
+        let rare = self.rare();
+        let has_lists = rare.lists != Lists::default();
+        let lists = has_lists.then_some(&rare.lists);
         PresValue {
             class: Some(self.class),
             scope: Some(self.scope()),
@@ -54,9 +109,9 @@ impl Entry {
             allowed: lists.map(|lists| lists.allowed.clone()),
             restricted: lists.map(|lists| lists.restricted.clone()),
             time: Some(self.time),
-            until: self.until,
-            fades: self.fades,
-            rules: self.rules.to_vec(),
+            until: rare.until,
+            fades: rare.fades,
+            rules: rare.rules.clone(),
             ..PresValue::named(self.name.clone())
         }
     }
@@ -70,7 +125,7 @@ impl Entry {
             format: Some(self.format),
             value: Some(self.shown.clone()),
             time: Some(self.time),
-            until: self.until,
+            until: self.rare().until,
             validity: Some(self.validity),
             ..PresValue::named(self.name.clone())
         }

@@ -128,7 +128,7 @@ impl Look<'_> {
         }
         let mut text = None;
         let mut certainty = Validity::VALID;
-        for rule in &entry.rules {
+        for rule in &entry.rare().rules {
             let (holds, sure, again) = self.condition(rule, depth);
             next = sooner(next, again);
             certainty = certainty.min(sure);
@@ -162,11 +162,12 @@ impl Look<'_> {
 
     /// What its age has left of a value.
     fn age(&self, entry: &Entry) -> (Validity, Option<WallTime>) {
-        if entry.until.is_some_and(|until| until <= self.at) {
+        let rare = entry.rare();
+        if rare.until.is_some_and(|until| until <= self.at) {
             return (Validity::INVALID, None);
         }
-        let Some(fades) = entry.fades else {
-            return (Validity::VALID, entry.until);
+        let Some(fades) = rare.fades else {
+            return (Validity::VALID, rare.until);
         };
         // Each step shows its end.
         let steps = 100 / u64::from(Validity::STEP);
@@ -180,7 +181,7 @@ impl Look<'_> {
         let end = ((step + 1) * fades).div_ceil(steps);
         let end = entry.time + Duration::from_millis(end);
         // Half a hundredth over, since 0.15 is no sum of powers of two.
-        (Validity::of(left + 0.005), sooner(entry.until, Some(end)))
+        (Validity::of(left + 0.005), sooner(rare.until, Some(end)))
     }
 
     fn carried(&self, entry: &Entry) -> Option<(Arc<str>, WallTime)> {
@@ -259,7 +260,7 @@ impl Look<'_> {
 /// Whether a value depends on itself, or on too long a chain.
 pub(super) fn check_chains(entries: &[&Entry]) -> Result<(), Refusal> {
     let depends = |one: &Entry, other: &Entry| {
-        one.rules.iter().any(|rule| {
+        one.rare().rules.iter().any(|rule| {
             rule.place.is_some() && other.format == Format::Location
                 || rule
                     .while_is
@@ -274,7 +275,7 @@ pub(super) fn check_chains(entries: &[&Entry]) -> Result<(), Refusal> {
             if length[place].is_some() {
                 continue;
             }
-            if entries[place].rules.is_empty() {
+            if entries[place].rare().rules.is_empty() {
                 length[place] = Some(0);
                 continue;
             }

@@ -37,6 +37,9 @@ pub struct Permission {
     /// On single ones.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub single: BTreeMap<AttributeName, bool>,
+    /// Whether the address sees nothing at all, whatever else is said. What else is said stays, for when this ends.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
 }
 
 impl Permission {
@@ -63,7 +66,7 @@ impl Permission {
     }
 
     pub(super) fn is_silent(&self) -> bool {
-        self.all.is_none() && self.single.is_empty()
+        self.all.is_none() && self.single.is_empty() && !self.blocked
     }
 }
 
@@ -171,6 +174,11 @@ impl<'a> Judge<'a> {
             .or_else(|| self.everyone.and_then(|permission| permission.says(name)))
     }
 
+    /// Whether the owner has blocked the watcher.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.own.is_some_and(|permission| permission.blocked)
+    }
+
     /// Whether nothing at all has been said to this watcher.
     pub(super) fn is_unanswered(&self) -> bool {
         let silent = |permission: Option<&Permission>| permission.is_none_or(Permission::is_silent);
@@ -179,10 +187,7 @@ impl<'a> Judge<'a> {
 
     /// What the value itself says, by its lists and its privacy, if it decides.
     pub(super) fn listed(&self, entry: &Entry) -> Option<bool> {
-        let by_lists = entry
-            .lists
-            .as_deref()
-            .and_then(|lists| self.on_lists(lists));
+        let by_lists = self.on_lists(&entry.rare().lists);
         by_lists.or(match entry.privacy {
             Privacy::Public => Some(true),
             Privacy::Private => Some(false),
@@ -209,9 +214,10 @@ impl<'a> Judge<'a> {
     /// Whether the watcher sees a value.
     pub(super) fn sees(&self, entry: &Entry) -> bool {
         self.is_owner
-            || self
-                .listed(entry)
-                .or_else(|| self.permitted(&entry.name))
-                .unwrap_or(false)
+            || !self.is_blocked()
+                && self
+                    .listed(entry)
+                    .or_else(|| self.permitted(&entry.name))
+                    .unwrap_or(false)
     }
 }

@@ -39,8 +39,9 @@ pub enum Record {
         owner: UserName,
         /// Which values.
         chosen: Chosen,
-        /// When it lapses.
-        until: WallTime,
+        /// When it lapses, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<WallTime>,
     },
     /// An open question.
     Question {
@@ -57,6 +58,11 @@ pub enum Record {
     },
     /// A user who keeps out of searches.
     Hidden {
+        /// Who.
+        owner: UserName,
+    },
+    /// A user whom others see as if it were not there.
+    Shut {
         /// Who.
         owner: UserName,
     },
@@ -101,6 +107,11 @@ pub enum Key {
         /// Who.
         owner: UserName,
     },
+    /// Of a user whom others see as if it were not there.
+    Shut {
+        /// Who.
+        owner: UserName,
+    },
 }
 
 impl Record {
@@ -127,6 +138,9 @@ impl Record {
             Self::Hidden { owner } => Key::Hidden {
                 owner: owner.clone(),
             },
+            Self::Shut { owner } => Key::Shut {
+                owner: owner.clone(),
+            },
         }
     }
 }
@@ -151,6 +165,21 @@ pub enum Change {
 }
 
 impl Change {
+    /// Whether others see a user as if it were not there.
+    pub fn shut(user: &UserName, is_shut: bool) -> Self {
+        let owner = user.clone();
+        match is_shut {
+            true => Self::Put {
+                record: Box::new(Record::Shut { owner }),
+                urgent: true,
+            },
+            false => Self::Drop {
+                key: Key::Shut { owner },
+                urgent: true,
+            },
+        }
+    }
+
     /// Whether it, and all before it, must be durable before the request is answered: what it hides must not be seen
     /// again after a crash.
     pub const fn is_urgent(&self) -> bool {

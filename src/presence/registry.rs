@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 use super::name::AttributeName;
 use super::place::Location;
@@ -70,16 +71,18 @@ fn write_duration<S: serde::Serializer>(
 
 /// A file that is no registry, and why.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("{entry}: {reason}")]
+#[error("line {line}: {entry}: {reason}")]
 pub struct BadRegistry {
-    /// The entry, or the place in the file.
+    /// The line, from 1.
+    pub line: usize,
+    /// The entry, as in `sluice.mood`; `registry` for the file as a whole.
     pub entry: String,
     /// What is wrong with it.
     pub reason: String,
 }
 
 /// All attributes that are known.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Registry {
     definitions: HashMap<AttributeName, Definition>,
 }
@@ -96,30 +99,29 @@ impl Registry {
 
     /// Adds those of a file; none of it if anything is wrong.
     pub fn add(&mut self, text: &str) -> Result<(), BadRegistry> {
-        let entities: BTreeMap<String, BTreeMap<String, Definition>> = toml::from_str(text)
-            .map_err(|why| BadRegistry {
-                entry: "registry".into(),
-                reason: why.to_string().trim().to_string(),
-            })?;
+        let entities: BTreeMap<String, BTreeMap<String, Spanned<Definition>>> =
+            toml::from_str(text).map_err(|why| unreadable(text, &why))?;
         let mut added = Vec::new();
         for (entity, definitions) in entities {
             for (name, definition) in definitions {
-                let entry = format!("{entity}.{name}");
                 let bad = |reason: String| BadRegistry {
-                    entry: entry.clone(),
+                    line: line_of(text, definition.span().start),
+                    entry: format!("{entity}.{name}"),
                     reason,
                 };
-                let name = AttributeName::new(&format!("{entity}:{name}"))
+                let known = AttributeName::new(&format!("{entity}:{name}"))
                     .map_err(|why| bad(why.reason))?;
-                definition.check().map_err(bad)?;
-                if self.definitions.contains_key(&name) {
+                definition.get_ref().check().map_err(bad)?;
+                let is_twice = added.iter().any(|(other, _)| *other == known);
+                if is_twice || self.definitions.contains_key(&known) {
                     return Err(bad("is defined already".into()));
                 }
-                added.push((name, definition));
+                added.push((known, definition.into_inner()));
             }
         }
         if self.definitions.len() + added.len() > MAX_DEFINITIONS {
             return Err(BadRegistry {
+                line: 1,
                 entry: "registry".into(),
                 reason: format!("has more than {MAX_DEFINITIONS} attributes"),
             });
@@ -146,6 +148,45 @@ impl Registry {
         all.sort_unstable_by_key(|(name, _)| *name);
         all
     }
+}
+
+/// The line in which an octet of a text stands, from 1.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    before.iter().filter(|&&octet| octet == b'\n').count() + 1
+}
+
+/// The table in which a line of a file stands, as in `sluice.mood`.
+fn table_of(text: &str, line: usize) -> Option<&str> {
+    let above = text.lines().take(line).filter_map(|line| {
+        let header = line.trim().strip_prefix('[')?;
+        header.split(']').next()
+    });
+    above.last()
+}
+
+/// What is said of a file that is no TOML, or has keys or values that are none.
+fn unreadable(text: &str, why: &toml::de::Error) -> BadRegistry {
+    let line = line_of(text, why.span().map_or(0, |span| span.start));
+    let message = why.message();
+    BadRegistry {
+        line,
+        entry: table_of(text, line).unwrap_or("registry").into(),
+        reason: nearest(message).unwrap_or_else(|| message.into()),
+    }
+}
+
+/// For a key or a word that is none: the nearest that is one.
+fn nearest(message: &str) -> Option<String> {
+    let words: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    let (wrong, known) = words.split_first()?;
+    let is_unknown = message.starts_with("unknown field") || message.starts_with("unknown variant");
+    let distance = |known: &&&str| strsim::damerau_levenshtein(wrong, known);
+    let nearest = known.iter().min_by_key(distance).filter(|_| is_unknown)?;
+    Some(format!(
+        "there is no {wrong:?}; the nearest is {nearest:?}, of {}",
+        known.join(", ")
+    ))
 }
 
 impl Definition {
@@ -258,13 +299,41 @@ mod tests {
         let name = AttributeName::new("acme:desk").unwrap();
         assert_eq!(registry.definition(&name).unwrap().format, Format::Integer);
         let again = registry.add(good).unwrap_err();
-        assert_eq!(again.to_string(), "acme.desk: is defined already");
+        assert_eq!(again.to_string(), "line 1: acme.desk: is defined already");
         let no_words = good
             .replace("integer", "enumeration")
             .replace("desk", "room");
         assert_eq!(registry.add(&no_words).unwrap_err().entry, "acme.room");
-        let odd = good.replace("group", "gruop");
-        assert!(registry.add(&odd).unwrap_err().reason.contains("gruop"));
+        let before = "# Ours.\n[acme.seat]\ngroup = \"office\"\ndescription = \"Which\"\nclass = \"location\"\nformat = \"text\"\n\n";
+        for (wrong, told) in [
+            (
+                good.replace("group", "gruop"),
+                "line 9: acme.desk: there is no \"gruop\"; the nearest is \"group\", of",
+            ),
+            (
+                good.replace("location", "locations"),
+                "line 11: acme.desk: there is no \"locations\"; the nearest is \"location\", of",
+            ),
+            (
+                good.replace("description", "# description"),
+                "line 8: acme.desk: missing field `description`",
+            ),
+            (
+                good.replace("integer", "enumeration"),
+                "line 8: acme.desk: an enumeration has words, and nothing else has",
+            ),
+            (good.replace("desk]", "desk"), "line 8: "),
+            (
+                good.replace("acme.desk", "acme.\"a desk\""),
+                "line 8: acme.a desk: ",
+            ),
+        ] {
+            let why = registry.add(&format!("{before}{wrong}")).unwrap_err();
+            assert!(why.to_string().starts_with(told), "{why}");
+        }
+        // Nothing of a file with something wrong in it is taken.
+        let seat = AttributeName::new("acme:seat").unwrap();
+        assert!(registry.definition(&seat).is_none());
     }
 
     #[test]

@@ -190,6 +190,9 @@ const MAX_ATTRIBUTES: usize = 7;
 fn tag(start: &BytesStart<'_>) -> Result<Tag, Refusal> {
     let name = start.name();
     let name: &str = name.as_ref();
+    if name.is_empty() {
+        return Err(bad("xml", "has an element without a name"));
+    }
     let short: String = name.chars().take(40).collect();
     let mut attributes = Vec::new();
     for attribute in start.attributes() {

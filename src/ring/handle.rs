@@ -1,5 +1,7 @@
 //! What a lane holds of a ring: transitions that are recorded, and messages that are durable when the call returns.
 
+mod steps;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -9,11 +11,11 @@ use super::array::{Array, Full, Misstep, Taken};
 use super::commit::{Committer, Failed, Submitted, What, Write};
 use super::error::StoreError;
 use super::outcome;
-use super::page::{self, Fence, Place, State, encode_slot};
+use super::page::{self, Fence, Place, State, encode_slot_into};
 use super::parcel::Parcel;
 use super::storage::Storage;
-use super::times::{Times, Timetable};
-use crate::clock::{Clock, Moment, WallTime};
+use super::times::Timetable;
+use crate::clock::{Clock, Moment};
 use crate::lane::{Epoch, RingName, SLOTS, Sequence, Side};
 use crate::message::Outcome;
 
@@ -152,23 +154,26 @@ impl Shared {
         (state.number, state.encode(self.place(&body)))
     }
 
-    /// The committer made something of this ring durable.
-    pub(super) fn durable(&self, what: &What) {
+    /// The committer made these of this ring durable.
+    pub(super) fn durable<'a>(&self, written: impl Iterator<Item = &'a What>) {
         let mut body = self.body();
-        match what {
-            What::Slot {
-                sequence,
-                processed,
-                ..
-            } => {
-                body.array.stored(*sequence);
-                body.array.recorded(*processed);
-                body.times.of(*sequence).stored = Some(self.clock.wall());
-                // That it is retrieved is not on disk yet, as a mark.
-                self.touch(&mut body);
+        let now = self.clock.wall();
+        for what in written {
+            match what {
+                What::Slot {
+                    sequence,
+                    processed,
+                    ..
+                } => {
+                    body.array.stored(*sequence);
+                    body.array.recorded(*processed);
+                    body.times.of(*sequence).stored = Some(now);
+                    // That it is retrieved is not on disk yet, as a mark.
+                    self.touch(&mut body);
+                }
+                // The pointer may have moved on since the page was written; `recorded` must not.
+                What::State => {}
             }
-            // The pointer may have moved on since the page was written; `recorded` must not.
-            What::State => {}
         }
         drop(body);
         self.changed.send_replace(());
@@ -367,11 +372,13 @@ impl Ring {
             .iter()
             .filter_map(|&sequence| {
                 let parcel = body.array.get(sequence)?;
+                let mut page = self.committer.page();
+                encode_slot_into(&mut page, place, sequence, &marks, parcel);
                 Some(Write {
                     ring: self.shared.clone(),
                     what: What::Slot {
                         sequence,
-                        page: encode_slot(place, sequence, &marks, parcel),
+                        page,
                         processed: marks.processed.up_to(),
                     },
                 })
@@ -404,117 +411,74 @@ impl Ring {
         self.flush().await
     }
 
-    /// Changes the array, and tells when.
-    fn change<T>(
-        &self,
-        step: impl FnOnce(&mut Array) -> Result<T, Misstep>,
-        tell: impl FnOnce(&mut Body, &T, WallTime),
-    ) -> Result<T, Misstep> {
-        let mut body = self.shared.body();
-        let done = step(&mut body.unfenced()?.array)?;
-        tell(&mut body, &done, self.shared.clock.wall());
+    /// Marks have moved: they go into the live record, will go into the file, and those that wait are woken.
+    fn tell(&self, mut body: MutexGuard<'_, Body>) {
         self.shared.record_live(&body);
         self.shared.touch(&mut body);
         drop(body);
         self.shared.changed.send_replace(());
-        Ok(done)
     }
 
-    /// *Sent*: it was put on the link.
-    pub fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        let sent = |body: &mut Body, fresh: &bool, now| {
-            if *fresh {
-                body.times.of(sequence).sent = Some(now);
-            }
-        };
-        self.change(|array| array.mark_sent(sequence), sent)
-    }
-
-    /// *Confirmed*: the far end has it durably.
-    pub fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        let confirmed = |body: &mut Body, fresh: &bool, now| {
-            if *fresh {
-                body.times.of(sequence).confirmed = Some(now);
-            }
-        };
-        self.change(|array| array.confirm(sequence), confirmed)
-    }
-
-    /// *Confirmed*, for all up to here.
-    pub fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
-        let confirm = |array: &mut Array| {
-            let before = array.marks().confirmed;
-            array.confirm_up_to(sequence).map(|()| before)
-        };
-        self.change(confirm, |body, before, now| {
-            body.times.confirmed_up_to(before, sequence, now);
-        })?;
-        Ok(())
-    }
-
-    /// *Processed*: it was passed on at the far end.
-    pub fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        self.processed(sequence, None)
-    }
-
-    /// Origin: *processed*, and how it ended at the far end. Its owner has kept that; here it is remembered until the next
-    /// message comes to this address or the process ends, for those who look.
-    pub fn process_as(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
-        self.processed(sequence, Some(outcome))
-    }
-
-    fn processed(&self, sequence: Sequence, outcome: Option<Outcome>) -> Result<bool, Misstep> {
-        self.change(
-            |array| array.process(sequence),
-            |body, fresh, now| {
-                if *fresh {
-                    body.times.of(sequence).processed = Some(now);
-                    body.outcomes[sequence.address().index()] =
-                        outcome.map(|outcome| (sequence, outcome));
-                }
-            },
-        )
-    }
-
-    /// *Processed*, for all up to here.
-    pub fn process_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.process_up_to(sequence), |_, (), _| {})
-    }
-
-    /// When what happened to a message at this end, as far as it happened since the start and no other came to its address.
-    pub fn times(&self, sequence: Sequence) -> Option<Times> {
-        self.shared.body().times.get(sequence)
-    }
-
-    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address. If that cannot
-    /// be written, the message stays as it was, and the file takes nothing more.
+    /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address; tells whether
+    /// that is new. If it cannot be written, the message stays as it was, and the file takes nothing more.
     pub fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
+        self.process_all_with([(sequence, outcome)])
+            .map(|fresh| fresh > 0)
+            .map_err(|(_, misstep)| misstep)
+    }
+
+    /// The same for several messages at the price of one; tells how many are new. The first that cannot be is named, and
+    /// the last that is tried.
+    pub fn process_all_with(
+        &self,
+        endings: impl IntoIterator<Item = (Sequence, Outcome)>,
+    ) -> Result<u64, (Sequence, Misstep)> {
         let mut body = self.shared.body();
+        let mut fresh = 0;
+        let mut done = Ok(());
+        for (sequence, outcome) in endings {
+            match self.process_one(&mut body, sequence, outcome) {
+                Ok(is_fresh) => fresh += u64::from(is_fresh),
+                Err(misstep) => {
+                    done = Err((sequence, misstep));
+                    break;
+                }
+            }
+        }
+        if fresh > 0 {
+            self.tell(body);
+        }
+        done.map(|()| fresh)
+    }
+
+    fn process_one(
+        &self,
+        body: &mut Body,
+        sequence: Sequence,
+        outcome: Outcome,
+    ) -> Result<bool, Misstep> {
         let body = body.unfenced()?;
         body.array.held(sequence)?;
-        let fresh = !body.array.flags(sequence).processed;
-        if fresh {
-            if self.committer.has_failed() {
-                return Err(Misstep::Stopped);
-            }
-            // In the file before the mark can be: both are durable with the same sync.
-            let address = sequence.address();
-            let record = outcome::encode(self.shared.place(body), sequence, &outcome);
-            let offset = page::outcome_offset(self.shared.index, address);
-            if let Err(why) = self.shared.storage.write_at(offset, &record) {
-                let ring = &self.shared.name;
-                let why = format!("writing outcome {address} of ring {ring} failed: {why}");
-                self.committer.fail(&Failed(why.into()));
-                return Err(Misstep::Stopped);
-            }
-            body.array.process(sequence)?;
-            body.times.of(sequence).processed = Some(self.shared.clock.wall());
-            body.outcomes[address.index()] = Some((sequence, outcome));
-            self.shared.record_live(body);
-            self.shared.touch(body);
-            self.shared.changed.send_replace(());
+        if body.array.flags(sequence).processed {
+            return Ok(false);
         }
-        Ok(fresh)
+        if self.committer.has_failed() {
+            return Err(Misstep::Stopped);
+        }
+        // In the file before the mark can be: both are durable with the same sync.
+        let address = sequence.address();
+        let record = outcome::encode(self.shared.place(body), sequence, &outcome);
+        let offset = page::outcome_offset(self.shared.index, address);
+        if let Err(why) = self.shared.storage.write_at(offset, &record) {
+            let ring = &self.shared.name;
+            let why = format!("writing outcome {address} of ring {ring} failed: {why}");
+            self.committer.fail(&Failed(why.into()));
+            return Err(Misstep::Stopped);
+        }
+        body.array.process(sequence)?;
+        body.times.of(sequence).processed = Some(self.shared.clock.wall());
+        body.outcomes[address.index()] = Some((sequence, outcome));
+        Ok(true)
     }
 
     /// How a processed message ended. At a mirror it is doubtful if that was lost with the power; at an origin nothing is
@@ -557,7 +521,7 @@ impl Ring {
 
     /// No copy of a damaged message is left: its address becomes free again.
     pub fn declare_lost(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.declare_lost(sequence), |_, _, _| {})?;
+        self.change(|array| array.declare_lost(sequence), |_, (), _| {})?;
         tracing::error!(ring = %self.shared.name, %sequence, address = %sequence.address(), "a message is lost: its slot was damaged and no copy is left");
         Ok(())
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::page::{Broken, OUTCOME, Place, VERSION, is_empty};
 use crate::codec::Reader;
-use crate::codec::checksum::{is_sealed, seal};
+use crate::codec::checksum::{is_sealed, seal_padded};
 use crate::lane::Sequence;
 use crate::message::{Outcome, Refusal, SmscId};
 
@@ -30,7 +30,7 @@ pub(super) fn encode(place: Place, sequence: Sequence, outcome: &Outcome) -> [u8
     record.extend_from_slice(text);
     let mut whole = [0; OUTCOME];
     whole[..record.len()].copy_from_slice(&record);
-    seal(&mut whole);
+    seal_padded(&mut whole, record.len());
     whole
 }
 

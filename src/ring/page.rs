@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::marks::{MARKS_LENGTH, Marks};
 use super::parcel::Parcel;
 use crate::clock::WallTime;
-use crate::codec::checksum::{is_sealed, seal};
+use crate::codec::checksum::{is_sealed, seal, seal_padded};
 use crate::lane::{Address, Direction, Epoch, Lane, RingName, SLOTS, Sequence, Side};
 use crate::message::DeliveryKey;
 
@@ -353,7 +353,7 @@ impl State {
         page[24] = u8::from(self.clean);
         page[25] = Fence::number(self.fence);
         put_marks(page, &self.marks);
-        seal(page);
+        seal_padded(page, MARKS_AT + MARKS_LENGTH);
     }
 
     /// From a state page.
@@ -406,21 +406,34 @@ pub enum Found {
 /// A message's slot as a page.
 pub fn encode_slot(place: Place, sequence: Sequence, marks: &Marks, parcel: &Parcel) -> Vec<u8> {
     let mut page = vec![0; PAGE];
-    place.put(&mut page, *SLOT_MAGIC);
-    put(&mut page, 16, sequence.get().to_le_bytes());
-    page[24] = sequence.address().get();
-    put(&mut page, 26, (parcel.octets().len() as u16).to_le_bytes());
-    put(&mut page, 28, parcel.checksum().to_le_bytes());
-    put(
-        &mut page,
-        32,
-        parcel.retrieved_at.as_unix_ms().to_le_bytes(),
-    );
-    put(&mut page, 40, parcel.key.0);
-    put_marks(&mut page, marks);
-    page[ITEM_AT..ITEM_AT + parcel.octets().len()].copy_from_slice(parcel.octets());
-    seal(&mut page);
+    encode_slot_into(&mut page, place, sequence, marks, parcel);
     page
+}
+
+/// The same into a page that held something else.
+///
+/// # Panics
+/// If it is no page.
+pub fn encode_slot_into(
+    page: &mut [u8],
+    place: Place,
+    sequence: Sequence,
+    marks: &Marks,
+    parcel: &Parcel,
+) {
+    assert_eq!(page.len(), PAGE, "a slot is a page");
+    page.fill(0);
+    place.put(page, *SLOT_MAGIC);
+    put(page, 16, sequence.get().to_le_bytes());
+    page[24] = sequence.address().get();
+    put(page, 26, (parcel.octets().len() as u16).to_le_bytes());
+    put(page, 28, parcel.checksum().to_le_bytes());
+    put(page, 32, parcel.retrieved_at.as_unix_ms().to_le_bytes());
+    put(page, 40, parcel.key.0);
+    put_marks(page, marks);
+    let end = ITEM_AT + parcel.octets().len();
+    page[ITEM_AT..end].copy_from_slice(parcel.octets());
+    seal_padded(page, end);
 }
 
 /// What a page at an address holds.

@@ -23,6 +23,12 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Returns when everything written before is durable. After an error nothing is known of it any more.
     fn sync(&self) -> io::Result<()>;
+
+    /// Whether nothing here ever waits for a disk: then it is not worth letting others go on meanwhile, nor gathering
+    /// more for one sync.
+    fn is_instant(&self) -> bool {
+        false
+    }
 }
 
 /// A file. Writes go through the page cache; reads go past it where the file system allows that, since after a failed
@@ -149,7 +155,12 @@ impl Storage for MemoryStorage {
     fn sync(&self) -> io::Result<()> {
         Ok(())
     }
+
+    fn is_instant(&self) -> bool {
+        true
+    }
 }
+
 /// How many octets are free for us on the file system of a path, if it can be asked.
 pub fn free_octets(path: &Path) -> Option<u64> {
     let found = rustix::fs::statvfs(path).ok()?;

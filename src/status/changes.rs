@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::snapshot::{
-    BacklogView, DoubtView, Health, LaneView, LinkView, RingView, Snapshot, StorageView, Trouble,
-    VERSION,
+    BacklogView, DoubtView, Health, ImView, LaneView, LinkView, RingView, Snapshot, StorageView,
+    Trouble, VERSION,
 };
 
 /// What changed since the document before. A view stands here whole if anything in it changed; what is left out is as it
@@ -39,6 +39,9 @@ pub struct Changes {
     /// The backlog, if it changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backlog: Option<BacklogView>,
+    /// The IM service, if anything of it changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub im: Option<ImView>,
 }
 
 impl Changes {
@@ -55,6 +58,7 @@ impl Changes {
             in_doubt: other(&before.in_doubt, &after.in_doubt),
             storage: others(&before.storage, &after.storage),
             backlog: other(&before.backlog, &after.backlog).flatten(),
+            im: other(&before.im, &after.im).flatten(),
         };
         let nothing = Self {
             troubles: None,
@@ -64,6 +68,7 @@ impl Changes {
             in_doubt: None,
             storage: Vec::new(),
             backlog: None,
+            im: None,
             ..changes.clone()
         };
         (changes != nothing).then_some(changes)

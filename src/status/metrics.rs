@@ -4,7 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::snapshot::{Health, LaneView, LinkView, RingView, SmscView, Snapshot, StorageView};
+use super::snapshot::{
+    Health, ImView, LaneView, LinkView, RingView, SmscView, Snapshot, StorageView,
+};
 
 /// What a number is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,6 +30,7 @@ pub struct Metric {
 
 enum Source {
     House(fn(&Snapshot) -> Option<f64>),
+    Im(fn(&ImView) -> Option<f64>),
     Link(fn(&LinkView) -> Option<f64>),
     Lane(fn(&LaneView) -> Option<f64>),
     Smsc(fn(&SmscView) -> Option<f64>),
@@ -61,7 +64,7 @@ fn yes(is: bool) -> Option<f64> {
 }
 
 use Kind::{Counter, Gauge};
-use Source::{House, Lane, Link, Ring, Smsc, Storage};
+use Source::{House, Im, Lane, Link, Ring, Smsc, Storage};
 
 /// All of them.
 #[rustfmt::skip]
@@ -75,6 +78,19 @@ pub const METRICS: &[Metric] = &[
     metric("sluice_backlog_unmatched_reports", Gauge, "Reports whose message was not found.", House(|all| count(all.backlog.as_ref()?.unmatched_reports))),
     metric("sluice_backlog_unfinished_texts", Gauge, "Long messages of which parts are missing.", House(|all| count(all.backlog.as_ref()?.unfinished_texts))),
     metric("sluice_backlog_unclaimed_messages", Gauge, "What phones wrote to numbers that no lane has.", House(|all| count(all.backlog.as_ref()?.unclaimed))),
+
+    metric("sluice_im_connections", Gauge, "Connections of IM clients that are open.", Im(|im| count(im.connections))),
+    metric("sluice_im_points", Gauge, "Sessions of IM users that have a connection.", Im(|im| count(im.points))),
+    metric("sluice_im_users", Gauge, "IM users who have a point.", Im(|im| count(im.users))),
+    metric("sluice_im_waiting_texts", Gauge, "Texts of IM users that wait for a lane to a phone.", Im(|im| count(im.texts_waiting))),
+    metric("sluice_im_waiting_errands", Gauge, "What came from phones and carriers, and waits for the IM service.", Im(|im| count(im.errands_waiting))),
+    metric("sluice_im_refused_sign_ins", Counter, "Sign-ins with a wrong name, password or client id.", Im(|im| count(im.refused_sign_ins))),
+    metric("sluice_im_accepted_connections", Counter, "Connections of IM clients that were let in.", Im(|im| count(im.accepted))),
+    metric("sluice_im_refused_connections", Counter, "Connections of IM clients that were turned away, since there were too many.", Im(|im| count(im.turned_away))),
+    metric("sluice_im_slow_connections", Counter, "Connections that were closed, since their client did not read.", Im(|im| count(im.slow))),
+    metric("sluice_im_heard_primitives", Counter, "Primitives that came from clients.", Im(|im| count(im.heard))),
+    metric("sluice_im_said_primitives", Counter, "Primitives that were sent to clients.", Im(|im| count(im.said))),
+    metric("sluice_im_restarts", Counter, "How often the IM service was built anew, since something could not be stored.", Im(|im| count(im.rebuilt))),
 
     metric("sluice_link_up", Gauge, "Whether both ends of the link know each other.", Link(|link| yes(link.up))),
     metric("sluice_link_round_trip_seconds", Gauge, "Smoothed round trip of the link.", Link(|link| seconds_of_us(link.round_trip_us))),
@@ -174,6 +190,10 @@ fn samples(metric: &Metric, all: &Snapshot) -> Vec<(String, f64)> {
     }
     match metric.source {
         House(value) => value(all)
+            .map(|value| (String::new(), value))
+            .into_iter()
+            .collect(),
+        Im(value) => (all.im.as_ref().and_then(value))
             .map(|value| (String::new(), value))
             .into_iter()
             .collect(),

@@ -20,7 +20,7 @@ pub mod watch;
 mod words;
 
 pub use http::MetricsDoor;
-pub use server::{ErrorView, Sessions, StatusDoor};
+pub use server::{ErrorView, Names, Sessions, StatusDoor};
 pub use snapshot::Snapshot;
 pub use socket::SocketError;
-pub use subject::{Done, Order, Part, REQUESTS, Request, Subject};
+pub use subject::{Done, NO_PEOPLE, Order, Part, REQUESTS, Register, Request, Subject};

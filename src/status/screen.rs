@@ -1,6 +1,8 @@
 //! The snapshot as one screen for people: what is wrong first in colour, last in words, and what to do.
 
-use super::snapshot::{FarPointers, Health, LaneView, LinkView, RingView, Snapshot, Trouble};
+use super::snapshot::{
+    FarPointers, Health, ImView, LaneView, LinkView, RingView, Snapshot, Trouble,
+};
 use super::words::{rate, time_ms, time_us};
 use crate::clock::WallTime;
 use crate::smsc::status::Phase;
@@ -77,6 +79,9 @@ pub fn screen(all: &Snapshot) -> Vec<Line> {
             }
         }
         plain(&mut lines, text);
+    }
+    if let Some(im) = &all.im {
+        people(im, &mut lines);
     }
     storage(all, &mut lines);
     troubles(&all.troubles, &mut lines);
@@ -260,6 +265,26 @@ fn pointers(far: Option<FarPointers>) -> [String; 4] {
     );
     let processed = dash(far.map(|far| far.processed.to_string()));
     [held.clone(), held.clone(), held, processed]
+}
+
+/// The IM service in one line.
+fn people(im: &ImView, lines: &mut Vec<Line>) {
+    blank(lines);
+    let mut text = format!(
+        "IM       {} users at {} points on {}; {} texts to phones wait",
+        im.users, im.points, im.listen, im.texts_waiting
+    );
+    for (count, what) in [
+        (im.errands_waiting, "texts and reports from phones wait"),
+        (im.refused_sign_ins, "sign-ins were refused"),
+        (im.turned_away, "connections were turned away"),
+        (im.rebuilt, "times it began anew"),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("; {count} {what}"));
+        }
+    }
+    plain(lines, text);
 }
 
 fn storage(all: &Snapshot, lines: &mut Vec<Line>) {

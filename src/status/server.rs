@@ -23,8 +23,8 @@ use super::subject::{Part, Request, Subject};
 use super::trouble;
 use crate::clock::{Clock, Moment};
 
-/// Longest request: a word or two and the name of a lane or message.
-const MAX_REQUEST: usize = 256;
+/// Longest request: a few words, a name, and the longest password.
+const MAX_REQUEST: usize = 640;
 /// How long a request may take to come, and an answer to be taken.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an order may take: a reload reads files and waits for sessions to end.
@@ -199,6 +199,13 @@ async fn answer<S: Subject>(request: Request, looker: &Looker<S>) -> Vec<u8> {
             version: VERSION,
             sessions: looker.subject.sessions(),
         }),
+        Request::Names(register, after) => match looker.subject.names(register, after.as_deref()) {
+            Ok(names) => document(&Names {
+                version: VERSION,
+                names,
+            }),
+            Err(why) => document(&ErrorView::new(why)),
+        },
         Request::Trace(id) => match looker.subject.trace(&id).await {
             Some(trace) => document(&trace),
             None => document(&ErrorView::new(format!(
@@ -221,6 +228,15 @@ async fn answer<S: Subject>(request: Request, looker: &Looker<S>) -> Vec<u8> {
         // Answered before.
         Request::Subscribe => Vec::new(),
     }
+}
+
+/// Names of users or clients of the IM service; none, where there are no more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Names {
+    /// The version of this form.
+    pub version: u32,
+    /// In order.
+    pub names: Vec<super::snapshot::NameView>,
 }
 
 /// The clients of the IM service that are connected.

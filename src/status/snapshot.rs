@@ -45,6 +45,8 @@ pub struct Snapshot {
     pub storage: Vec<StorageView>,
     /// At central: what waits for a lane.
     pub backlog: Option<BacklogView>,
+    /// At central: the IM service, if there is one.
+    pub im: Option<ImView>,
 }
 
 /// All in all.
@@ -308,6 +310,47 @@ pub struct BacklogView {
     pub unclaimed: u64,
 }
 
+/// The IM service. Counters count since the start.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct ImView {
+    /// Where its clients come in.
+    pub listen: String,
+    /// Connections that are open.
+    pub connections: u64,
+    /// Points: sessions that have a connection.
+    pub points: u64,
+    /// Users who have a point.
+    pub users: u64,
+    /// Texts of its users that wait for a lane to a phone.
+    pub texts_waiting: u64,
+    /// What came from phones and carriers, and waits to be taken by it.
+    pub errands_waiting: u64,
+    /// Sign-ins with a wrong name, password or client id.
+    pub refused_sign_ins: u64,
+    /// Connections so far.
+    pub accepted: u64,
+    /// Connections that were turned away, since there were too many.
+    pub turned_away: u64,
+    /// Connections that were closed, since their client did not read.
+    pub slow: u64,
+    /// Primitives that came.
+    pub heard: u64,
+    /// Primitives that were sent.
+    pub said: u64,
+    /// How often it was built anew, since something could not be stored.
+    pub rebuilt: u64,
+}
+
+/// A user or client of the IM service.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct NameView {
+    /// Its name.
+    pub name: String,
+    /// The operator has shut it out.
+    #[serde(default)]
+    pub shut: bool,
+}
+
 /// A client of the IM service that is connected.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct SessionView {
@@ -383,6 +426,7 @@ impl Default for Snapshot {
             in_doubt: Vec::new(),
             storage: Vec::new(),
             backlog: None,
+            im: None,
         }
     }
 }

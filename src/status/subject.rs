@@ -6,8 +6,12 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::snapshot::{SessionView, Snapshot, TraceView, VERSION};
+use super::snapshot::{NameView, SessionView, Snapshot, TraceView, VERSION};
+use crate::im::names::ClientName;
+use crate::im::register::Registration;
 use crate::lane::Lane;
+use crate::message::UserName;
+use crate::private::Private;
 
 /// A running edge or central.
 pub trait Subject: Send + Sync + 'static {
@@ -20,11 +24,29 @@ pub trait Subject: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Names of users or clients of the IM service behind one, in order; a page of them.
+    fn names(&self, _register: Register, _after: Option<&str>) -> Result<Vec<NameView>, String> {
+        Err(NO_PEOPLE.into())
+    }
+
     /// What is known of a message.
     fn trace(&self, id: &str) -> impl Future<Output = Option<TraceView>> + Send;
 
     /// Does what an operator ordered; a refusal is a sentence.
     fn order(&self, order: Order) -> impl Future<Output = Result<Done, String>> + Send;
+}
+
+/// What who has no IM service says of its users and clients.
+pub const NO_PEOPLE: &str =
+    "there is no IM service here; it is central's, and [im] in central.toml switches it on";
+
+/// Which names of the IM service.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Register {
+    /// Users.
+    Users,
+    /// Clients.
+    Clients,
 }
 
 /// What an operator may order.
@@ -40,6 +62,8 @@ pub enum Order {
     Resend(Lane),
     /// Do not offer the message in doubt again.
     Drop(Lane),
+    /// Register a user or client of the IM service, or change how one is registered.
+    Register(Registration),
     /// Read the configuration again.
     Reload,
 }
@@ -75,6 +99,8 @@ pub enum Request {
     Part(Part),
     /// The clients of the IM service.
     Sessions,
+    /// Users or clients of the IM service, those behind a name.
+    Names(Register, Option<String>),
     /// What is known of a message.
     Trace(String),
     /// Counters, as OpenMetrics.
@@ -123,6 +149,25 @@ pub const REQUESTS: &[(&str, &str)] = &[
         "do not offer the message in doubt again",
     ),
     ("reload", "read the configuration again"),
+    (
+        "user add NAME PASSWORD",
+        "register a user of the IM service",
+    ),
+    (
+        "user password NAME PASSWORD",
+        "give a user a new password, and end its sessions",
+    ),
+    ("user shut NAME", "shut a user out, and end its sessions"),
+    ("user open NAME", "let a user in again"),
+    (
+        "user ls",
+        "all users, a thousand at a time; those behind one with its name after it",
+    ),
+    (
+        "client add NAME",
+        "register a client of the IM service; the answer has its id",
+    ),
+    ("client ls", "all clients, in the same way"),
 ];
 
 /// Longest identity of a message that is looked for.
@@ -155,14 +200,50 @@ impl FromStr for Request {
             ["indoubt", "resend", written] => Self::Order(Order::Resend(lane(written)?)),
             ["indoubt", "drop", written] => Self::Order(Order::Drop(lane(written)?)),
             ["reload"] => Self::Order(Order::Reload),
+            ["user", ..] | ["client", ..] => return people(line),
             _ => {
-                let known: Vec<&str> = REQUESTS.iter().map(|(request, _)| *request).collect();
-                return Err(format!("no such request; there are: {}", known.join(", ")));
+                return Err(unknown());
             }
         })
     }
 }
 
+fn unknown() -> String {
+    let known: Vec<&str> = REQUESTS.iter().map(|(request, _)| *request).collect();
+    format!("no such request; there are: {}", known.join(", "))
+}
+
+/// Requests about users and clients. A password is all that follows its user's name and a blank.
+fn people(line: &str) -> Result<Request, String> {
+    let user = |written: &str| UserName::new(written).map_err(|why| why.to_string());
+    let client = |written: &str| ClientName::new(written).map_err(|why| why.to_string());
+    let words: Vec<&str> = line.splitn(4, ' ').collect();
+    let order = match words.as_slice() {
+        ["user", "ls"] => return Ok(Request::Names(Register::Users, None)),
+        ["user", "ls", after] => {
+            let after = user(after)?.as_str().to_owned();
+            return Ok(Request::Names(Register::Users, Some(after)));
+        }
+        ["client", "ls"] => return Ok(Request::Names(Register::Clients, None)),
+        ["client", "ls", after] => {
+            let after = client(after)?.as_str().to_owned();
+            return Ok(Request::Names(Register::Clients, Some(after)));
+        }
+        ["user", "add", name, password] => {
+            Registration::AddUser(user(name)?, Private::new((*password).to_owned()))
+        }
+        ["user", "password", name, password] => {
+            Registration::SetPassword(user(name)?, Private::new((*password).to_owned()))
+        }
+        ["user", "shut", name] => Registration::Shut(user(name)?, true),
+        ["user", "open", name] => Registration::Shut(user(name)?, false),
+        ["client", "add", name] => Registration::AddClient(client(name)?),
+        _ => return Err(unknown()),
+    };
+    Ok(Request::Order(Order::Register(order)))
+}
+
+/// As it goes over the socket, passwords and all; [`fmt::Debug`] is for the log.
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -182,6 +263,27 @@ impl fmt::Display for Request {
             Self::Order(Order::Resend(lane)) => write!(f, "indoubt resend {lane}"),
             Self::Order(Order::Drop(lane)) => write!(f, "indoubt drop {lane}"),
             Self::Order(Order::Reload) => f.write_str("reload"),
+            Self::Names(register, after) => {
+                f.write_str(match register {
+                    Register::Users => "user ls",
+                    Register::Clients => "client ls",
+                })?;
+                match after {
+                    Some(after) => write!(f, " {after}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Order(Order::Register(registration)) => match registration {
+                Registration::AddUser(user, password) => {
+                    write!(f, "user add {} {}", user.as_str(), password.expose())
+                }
+                Registration::SetPassword(user, password) => {
+                    write!(f, "user password {} {}", user.as_str(), password.expose())
+                }
+                Registration::Shut(user, true) => write!(f, "user shut {}", user.as_str()),
+                Registration::Shut(user, false) => write!(f, "user open {}", user.as_str()),
+                Registration::AddClient(client) => write!(f, "client add {client}"),
+            },
         }
     }
 }
@@ -193,7 +295,11 @@ mod tests {
     #[test]
     fn every_request_is_read_and_written_alike() {
         for (form, _) in REQUESTS {
-            let line = form.replace("LANE", "oslo/carrier-1").replace("ID", "m-1");
+            let line = form
+                .replace("LANE", "oslo/carrier-1")
+                .replace("ID", "m-1")
+                .replace("NAME", "alice")
+                .replace("PASSWORD", "two  words ");
             let request: Request = line.parse().unwrap();
             assert_eq!(request.to_string(), line);
         }

@@ -79,7 +79,7 @@ pub struct Batch {
     changes: Vec<Change>,
     purpose: Purpose,
     once: Option<Bytes>,
-    chain: Option<Chain>,
+    chains: Vec<Chain>,
     size: usize,
 }
 
@@ -135,13 +135,26 @@ impl Batch {
         self.purpose = Purpose::Drain;
     }
 
-    /// Stores the batch only if every earlier one of the chain was stored.
+    /// Stores the batch only if every earlier one of the chain was stored. A batch may be of several chains: when it is
+    /// not stored, all of them are broken.
     pub fn follows(&mut self, chain: &Chain) {
-        self.chain = Some(chain.clone());
+        self.chains.push(chain.clone());
     }
 
-    pub(super) const fn chain(&self) -> Option<&Chain> {
-        self.chain.as_ref()
+    pub(super) fn chains(&self) -> &[Chain] {
+        &self.chains
+    }
+
+    /// Whether something that it rests on was not stored.
+    pub(super) fn is_broken(&self) -> bool {
+        self.chains.iter().any(Chain::is_broken)
+    }
+
+    /// It is not stored.
+    pub(super) fn breaks(&self) {
+        for chain in &self.chains {
+            chain.breaks();
+        }
     }
 
     /// What it does to the room on disk.
@@ -149,21 +162,18 @@ impl Batch {
         self.purpose
     }
 
-    /// Adds all changes of another one. An idempotency key or a chain of either stays; both cannot have one.
+    /// Adds all changes of another one. The idempotency key of either stays; both cannot have one. It is of the chains of
+    /// both.
     ///
     /// # Panics
-    /// If both have an idempotency key, or both a chain.
+    /// If both have an idempotency key.
     pub fn append(&mut self, other: Self) {
         assert!(
             self.once.is_none() || other.once.is_none(),
             "a batch has one idempotency key"
         );
-        assert!(
-            self.chain.is_none() || other.chain.is_none(),
-            "a batch is of one chain"
-        );
         self.once = self.once.take().or(other.once);
-        self.chain = self.chain.take().or(other.chain);
+        self.chains.extend(other.chains);
         self.size += other.size;
         self.changes.extend(other.changes);
     }

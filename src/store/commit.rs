@@ -252,10 +252,10 @@ impl Committer {
 
     /// Queues a batch.
     pub(super) fn submit(self: &Arc<Self>, batch: Batch) -> Result<Submitted, StoreError> {
-        let chain = batch.chain().cloned();
+        let chains = batch.chains().to_vec();
         let submitted = self.queued(batch);
-        if let (Some(chain), Err(_)) = (chain, &submitted) {
-            chain.breaks();
+        if submitted.is_err() {
+            chains.iter().for_each(Chain::breaks);
         }
         submitted
     }
@@ -377,7 +377,9 @@ impl Committer {
         let mut keys: HashSet<&Bytes> = HashSet::new();
         let mut answers = Vec::with_capacity(requests.len());
         for Request { batch, .. } in requests {
-            if batch.chain().is_some_and(Chain::is_broken) {
+            if batch.is_broken() {
+                // Of several chains one may be whole still.
+                batch.breaks();
                 answers.push(Err(StoreError::Broken));
                 continue;
             }
@@ -386,9 +388,7 @@ impl Committer {
                 Purpose::Drain => &drain,
             };
             if let Err(full) = room {
-                if let Some(chain) = batch.chain() {
-                    chain.breaks();
-                }
+                batch.breaks();
                 answers.push(Err(full.clone()));
                 continue;
             }

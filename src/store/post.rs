@@ -5,13 +5,16 @@
 //! that who reads, decides and writes sees what others have just decided. Batches become durable in the order in which
 //! they were submitted, so whatever a later one was made from is durable before it; and when one is not stored, none of
 //! those after it is, until the post [begins anew](Post::anew) from what is durable.
+//!
+//! A value that is longer than the store takes (a phone's text of thirty parts, the track of one) is cut: its record says
+//! into how many pieces, and these lie under keys of their own.
 
 use std::collections::HashMap;
 use std::ops::Range as Numbers;
 
 use bytes::Bytes;
 
-use super::{Batch, Chain, Range, Store, StoreError, Submitted};
+use super::{Batch, Chain, MAX_VALUE, MOST_SCANNED, Range, Store, StoreError, Submitted};
 use crate::clock::WallTime;
 use crate::lane::{Lane, RingName};
 
@@ -34,6 +37,8 @@ pub enum Shelf<'a> {
     Stray(u64),
     /// An entry of the desk's inbox, by number.
     Entry(u64),
+    /// Something for the IM service, by number.
+    Errand(u64),
     /// A track that can go at that time.
     Expiry(WallTime, u128),
     /// What counts the others.
@@ -41,6 +46,46 @@ pub enum Shelf<'a> {
 }
 
 const ROOT: &[u8] = b"post/";
+
+/// Where pieces lie: this, what follows [`ROOT`] in the key of their record, and their number in two octets, high one
+/// first.
+const PIECES: &[u8] = b"post~";
+
+/// How a record begins that is cut; the number of pieces follows in two octets, high one first. Whole ones are JSON.
+const CUT: u8 = 2;
+
+fn piece_key(key: &[u8], number: u16) -> Bytes {
+    [PIECES, &key[ROOT.len()..], &number.to_be_bytes()]
+        .concat()
+        .into()
+}
+
+/// Into how many pieces a record is cut, if it is.
+fn pieces_of(head: &[u8]) -> Option<u16> {
+    match *head {
+        [CUT, high, low] => Some(u16::from_be_bytes([high, low])),
+        _ => None,
+    }
+}
+
+/// A record of which `read` gives the pieces; nothing if one is gone, so that the record is, too.
+fn whole(
+    key: &[u8],
+    head: Bytes,
+    read: impl Fn(&[u8]) -> Result<Option<Bytes>, StoreError>,
+) -> Result<Option<Bytes>, StoreError> {
+    let Some(pieces) = pieces_of(&head) else {
+        return Ok(Some(head));
+    };
+    let mut whole = Vec::with_capacity(usize::from(pieces) * MAX_VALUE);
+    for number in 0..pieces {
+        let Some(piece) = read(&piece_key(key, number))? else {
+            return Ok(None);
+        };
+        whole.extend_from_slice(&piece);
+    }
+    Ok(Some(whole.into()))
+}
 
 impl Shelf<'_> {
     fn key(&self) -> Bytes {
@@ -72,6 +117,7 @@ impl Shelf<'_> {
             Self::Part(number) => numbered(&mut key, b'p', *number),
             Self::Stray(number) => numbered(&mut key, b's', *number),
             Self::Entry(number) => numbered(&mut key, b'e', *number),
+            Self::Errand(number) => numbered(&mut key, b'i', *number),
             Self::Expiry(at, id) => {
                 numbered(&mut key, b'x', at.as_unix_ms());
                 key.extend_from_slice(&id.to_be_bytes());
@@ -93,6 +139,8 @@ pub enum Row {
     Strays,
     /// [`Shelf::Entry`].
     Entries,
+    /// [`Shelf::Errand`].
+    Errands,
 }
 
 impl Row {
@@ -102,6 +150,7 @@ impl Row {
             Self::Parts => b'p',
             Self::Strays => b's',
             Self::Entries => b'e',
+            Self::Errands => b'i',
         }
     }
 
@@ -126,28 +175,30 @@ pub struct Post {
     change: u64,
     /// Each change was made from those before it.
     chain: Chain,
+    /// Records that are cut, and into how many pieces, so that none is left behind.
+    cut: HashMap<Bytes, u16>,
 }
 
 impl Post {
     /// The post of a store.
-    pub fn new(store: Store) -> Self {
-        Self {
+    pub fn new(store: Store) -> Result<Self, StoreError> {
+        Ok(Self {
+            cut: cut(&store)?,
             store,
             pending: HashMap::new(),
             staged: Vec::new(),
             change: 1,
             chain: Chain::default(),
-        }
+        })
     }
 
     /// The post as it is durable, after the store did not take something. Changes of the former one may still be
     /// [settled](Self::settled) here: they are told apart by their numbers.
-    #[must_use]
-    pub fn anew(&self) -> Self {
-        Self {
+    pub fn anew(&self) -> Result<Self, StoreError> {
+        Ok(Self {
             change: self.change,
-            ..Self::new(self.store.clone())
-        }
+            ..Self::new(self.store.clone())?
+        })
     }
 
     /// Whether something was not stored, so that nothing more will be.
@@ -158,20 +209,54 @@ impl Post {
     /// A record as it is or will be.
     pub fn read(&self, at: &Shelf<'_>) -> Result<Option<Bytes>, StoreError> {
         let key = at.key();
-        match self.pending.get(&key) {
+        match self.raw(&key)? {
+            Some(head) => whole(&key, head, |piece| self.raw(piece)),
+            None => Ok(None),
+        }
+    }
+
+    fn raw(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        match self.pending.get(key) {
             Some((_, value)) => Ok(value.clone()),
-            None => self.store.read(&key),
+            None => self.store.read(key),
         }
     }
 
     /// Sets a record; it goes with the next submit.
     pub fn put(&mut self, at: &Shelf<'_>, value: impl Into<Bytes>) {
-        self.stage(at.key(), Some(value.into()));
+        let (key, value) = (at.key(), value.into());
+        let mut pieces = 0;
+        if value.len() > MAX_VALUE {
+            for start in (0..value.len()).step_by(MAX_VALUE) {
+                let piece = value.slice(start..value.len().min(start + MAX_VALUE));
+                self.stage(piece_key(&key, pieces), Some(piece));
+                pieces += 1;
+            }
+        }
+        self.cut_into(&key, pieces);
+        let head = match pieces {
+            0 => value,
+            _ => [&[CUT], &pieces.to_be_bytes()[..]].concat().into(),
+        };
+        self.stage(key, Some(head));
+    }
+
+    /// Takes away the pieces that a record has no more.
+    fn cut_into(&mut self, key: &Bytes, pieces: u16) {
+        let before = match pieces {
+            0 => self.cut.remove(key),
+            _ => self.cut.insert(key.clone(), pieces),
+        };
+        for stale in pieces..before.unwrap_or_default() {
+            self.stage(piece_key(key, stale), None);
+        }
     }
 
     /// Takes a record away; it goes with the next submit.
     pub fn delete(&mut self, at: &Shelf<'_>) {
-        self.stage(at.key(), None);
+        let key = at.key();
+        self.cut_into(&key, 0);
+        self.stage(key, None);
     }
 
     fn stage(&mut self, key: Bytes, value: Option<Bytes>) {
@@ -247,11 +332,13 @@ impl Post {
         } else {
             range.after(&last)
         };
-        let records = store.scan(&range, most)?;
-        Ok(records
-            .into_iter()
-            .filter_map(|record| Some((number_of(&record.key, prefix.len())?, record.value)))
-            .collect())
+        let mut page = Vec::new();
+        for record in store.scan(&range, most)? {
+            let number = number_of(&record.key, prefix.len());
+            let value = whole(&record.key, record.value, |piece| store.read(piece))?;
+            page.extend(number.zip(value));
+        }
+        Ok(page)
     }
 
     /// The last number of a row; zero if it is empty.
@@ -292,6 +379,27 @@ impl Post {
                 ))
             })
             .collect())
+    }
+}
+
+/// All records that are cut.
+fn cut(store: &Store) -> Result<HashMap<Bytes, u16>, StoreError> {
+    let mut found = HashMap::new();
+    let mut range = Range::prefix(PIECES);
+    loop {
+        let page = store.scan(&range, MOST_SCANNED)?;
+        let Some(last) = page.last() else {
+            return Ok(found);
+        };
+        range = range.after(&last.key);
+        for record in page {
+            if let Some((key, number)) = record.key[PIECES.len()..].split_last_chunk::<2>() {
+                let pieces = u16::from_be_bytes(*number) + 1;
+                let key = [ROOT, key].concat().into();
+                let known: &mut u16 = found.entry(key).or_default();
+                *known = pieces.max(*known);
+            }
+        }
     }
 }
 

@@ -2,6 +2,11 @@
 //! bad line, killed while busy.
 
 mod bad_days;
+#[allow(unreachable_pub, dead_code, reason = "each test uses its part")]
+#[path = "../support/im_client.rs"]
+mod im_client;
+mod people;
+mod phones;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,7 +182,7 @@ fn nothing_is_lost_or_repeated_while_edge_central_and_line_break_in_turn() {
 }
 
 /// Waits for something that is seen from outside.
-fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begun = Instant::now();
     loop {
         if let Some(found) = look() {

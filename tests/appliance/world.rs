@@ -156,6 +156,10 @@ pub(crate) struct Setting {
     pub(crate) account: String,
     /// Whether each step of each message is logged.
     pub(crate) access: bool,
+    /// Sections that central has beside those that it needs.
+    pub(crate) central: String,
+    /// More numbers that belong to the first lane's account, as in `'171*'`.
+    pub(crate) numbers: String,
 }
 
 impl Default for Setting {
@@ -168,6 +172,8 @@ impl Default for Setting {
             lane: String::new(),
             account: String::new(),
             access: false,
+            central: String::new(),
+            numbers: String::new(),
         }
     }
 }
@@ -192,8 +198,9 @@ impl World {
             format!("[centre]\nkeep = 200000\ndeliver_again_after = '200ms'\n[{protocol}]\n");
         for lane in 0..setting.lanes {
             script += &format!(
-                "[[account]]\nname = 'lane-{lane}'\npassword = 'secret'\nnumbers = ['{}']\nrefuse_beyond_window = true\n",
-                17000 + lane
+                "[[account]]\nname = 'lane-{lane}'\npassword = 'secret'\nnumbers = ['{}', {}]\nrefuse_beyond_window = true\n",
+                17000 + lane,
+                if lane == 0 { &setting.numbers } else { "" },
             );
         }
         script += &setting.script;
@@ -282,6 +289,7 @@ impl World {
                 17000 + lane
             );
         }
+        central += &setting.central;
         for (name, text) in [("edge", edge), ("central", central)] {
             fs::create_dir_all(self.path().join(name)).expect("a folder");
             fs::write(self.path().join(format!("{name}.toml")), text).expect("it is written");
@@ -370,7 +378,7 @@ pub(crate) fn sluice(folder: &Path, mode: &str, arguments: &[&str]) -> (Option<i
 }
 
 /// A port that is free for UDP and TCP at this moment.
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     loop {
         let tcp = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = tcp.local_addr().expect("it has one");

@@ -147,7 +147,7 @@ fn a_central_that_is_ready_and_one_edge_that_is_not_enrolled() {
         &format!(
             "[link]\ndirectory = '{}'\n[rings]\ndirectory = '{}'\n[store]\ndirectory = '{}'\n\
              [[edge]]\nname = 'oslo'\n[[edge.lane]]\nname = 'a'\n[[edge]]\nname = 'molde'\n[[edge.lane]]\nname = 'a'\n\
-             [[route]]\nlanes = ['oslo/a', 'molde/a']\n",
+             [[route]]\nlanes = ['oslo/a', 'molde/a']\n[im]\n",
             path("pki"),
             path("rings"),
             path("store")
@@ -162,7 +162,29 @@ fn a_central_that_is_ready_and_one_edge_that_is_not_enrolled() {
          ok       rings/central.ring: not there yet, the first start makes it\n\
          ok       rings: SOME MiB are free, 5 more are needed for rings\n\
          ok       store: SOME MiB are free, 0 more are needed for rings\n\
+         ok       IM clients come in at 127.0.0.1:24780, from this machine only\n\
+         ok       the IM service reaches no phones; [im.phones] is not there\n\
          [exit 1]\n"
+    );
+    let before = std::fs::read_to_string(&file).unwrap();
+    let door = format!(
+        "{before}[im.door]\ncertificate = '{}'\nkey = '{}'\n",
+        path("im.crt"),
+        path("im.key")
+    );
+    folder.write("central.toml", &door);
+    let told = checked(&folder, &format!("central --config {}", shown(&file)));
+    assert!(
+        told.contains("WRONG    [im.door] im.crt: ") && told.ends_with("[exit 78]\n"),
+        "{told}"
+    );
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".into()]).unwrap();
+    folder.write("im.crt", &made.cert.pem());
+    folder.write("im.key", &made.signing_key.serialize_pem());
+    let told = checked(&folder, &format!("central --config {}", shown(&file)));
+    assert!(
+        told.contains("ok       IM clients come in at 127.0.0.1:24780 with TLS, as im.crt says\n"),
+        "{told}"
     );
 }
 

@@ -49,6 +49,13 @@ fn the_manual_names_every_key() {
         "[store]\n",
         "[backlog]\n",
         "[tracking]\n",
+        "[desk]\n",
+        "[im]\n",
+        "[im.door]\n",
+        "[im.phones]\nnumber = '17000'\n",
+        "[im.presence]\n",
+        "[im.groups]\n",
+        "[im.content]\n",
     ] {
         known.extend(keys::<CentralConfig>(&folder, before));
     }

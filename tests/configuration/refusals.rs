@@ -282,6 +282,68 @@ fn a_central_that_could_not_work() {
 }
 
 #[test]
+fn an_im_service_that_could_not_work() {
+    let base = "[[edge]]\nname = 'oslo'\n[[edge.lane]]\nname = 'a'\nshort_codes = ['17000']\n[[route]]\nlanes = ['oslo/a']\n";
+    for (text, expected) in [
+        ("[im]\n[im.door]\n[im.phones]\nnumber = '17000'", ""),
+        (
+            "[im]\nsing_up = true",
+            "central.toml:9:1: im.sing_up: there is no such key; the nearest is `sign_up`",
+        ),
+        (
+            "[im.dor]\nlisten = '127.0.0.1:24780'",
+            "central.toml:8:5: im.dor: there is no such key; the nearest is `door`",
+        ),
+        (
+            "[im.door]\nlisten = '24780'",
+            "central.toml:9:10: im.door.listen: is no address with a port; write it as in \"127.0.0.1:9000\" or \"[::]:9000\"",
+        ),
+        (
+            "[im.door]\nlisten = '0.0.0.0:24780'",
+            "central.toml:9:10: im.door.listen: can be reached by others than this machine, and without TLS all they say \
+             could be read on the way; give `certificate` and `key`, or listen on 127.0.0.1 with something in front that \
+             speaks TLS",
+        ),
+        (
+            "[im.door]\ncertificate = '/etc/sluice/im.crt'",
+            "central.toml:9:15: im.door.certificate: needs its `key`, too",
+        ),
+        (
+            "[im.door]\nping = 60",
+            "central.toml:9:8: im.door.ping: is 60, and a text in quotes is expected, as in \"60\" or, for a time, \"60s\"",
+        ),
+        (
+            "[im]\nsession_lapses_after = '30'",
+            "central.toml:9:24: im.session_lapses_after: \"30\" is no duration (time unit needed, for example 30sec or \
+             30ms); write it as in 30s or 7days",
+        ),
+        (
+            "[im.phones]\nreply_count = 5",
+            "central.toml:8:1: im.phones: `number` is missing, and has no default",
+        ),
+        (
+            "[im.phones]\nnumber = '+4759440000'",
+            "central.toml:9:10: im.phones.number: short code: holds '+'; only digits are allowed",
+        ),
+        (
+            "[im.phones]\nnumber = '17000'\nreply_first = '16990'\nreply_count = 50",
+            "central.toml:10:15: im.phones.reply_first: begins a range that holds phones.number",
+        ),
+        (
+            "[im]\nmax_text = 20000",
+            "central.toml:9:12: im.max_text: is not within 1 to 16384",
+        ),
+        (
+            "[im.phones]\nnumber = '17001'",
+            "warning: central.toml:9:10: im.phones.number: \"17001\" is none of the short codes of any lane; is it a number \
+             that a carrier gave you?\n",
+        ),
+    ] {
+        refused::<CentralConfig>(&[(&format!("{base}{text}"), expected)]);
+    }
+}
+
+#[test]
 fn status_metrics_and_log_that_make_no_sense() {
     refused::<EdgeConfig>(&[
         (

@@ -81,6 +81,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "central::waiting",
             // What phones and IM clients talk to.
             "im::*",
+            "im::door::config",
             "presence::*",
             "points::*",
             "handoff::*",
@@ -100,7 +101,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::commit",
             "ring::file",
             "ring::format",
-            "ring::handle",
+            "ring::handle::*",
             "ring::inspect",
             "ring::life",
             "ring::live",

@@ -1,6 +1,7 @@
 //! The IM service: its primitives, its dialogues, its log.
 
 mod log;
+mod phones;
 mod primitives;
 mod stage;
 mod stories;

@@ -17,10 +17,11 @@ use sluice::im::effects::{Effects, Now};
 use sluice::im::memory::MemoryShelf;
 use sluice::im::names::{ConnectionId, TextId};
 use sluice::im::phone::{OnceKey, TextFate, TextFromPhone, TextToPhone};
-use sluice::im::primitive::{Fate, read};
+use sluice::im::primitive::{Contact, Fate, read};
 use sluice::im::register;
 use sluice::im::service::Service;
 use sluice::message::{Party, PhoneNumber, ShortCode, UserName};
+use sluice::presence::PhoneState;
 use sluice::private::Private;
 
 use self::signing::sign_up_elements;
@@ -159,8 +160,16 @@ impl Stage {
         self.release(effects);
     }
 
-    /// As a door does: changes first, then what goes out.
+    /// As a door does: changes first, then what goes out; then what is due.
     fn release(&mut self, effects: Effects) {
+        self.let_out(effects);
+        while self.service.poll_timeout() <= self.moment {
+            let effects = self.service.handle_timeout(self.now(), &self.shelf);
+            self.let_out(effects);
+        }
+    }
+
+    fn let_out(&mut self, effects: Effects) {
         self.shelf.apply_all(&effects.changes);
         for text in effects.to_phones {
             self.texts.push(text.clone());
@@ -189,11 +198,11 @@ impl Stage {
                 let name = name.clone();
                 self.out.push(format!("  {name} is closed"));
                 let gone = self.service.disconnected(self.now(), connection);
-                self.release(gone);
+                self.let_out(gone);
             } else {
                 self.out.push("  an older connection is closed".into());
                 let gone = self.service.disconnected(self.now(), connection);
-                self.release(gone);
+                self.let_out(gone);
             }
         }
     }
@@ -389,7 +398,48 @@ impl Stage {
             ["the", "operator", "shuts", user] => {
                 let user = UserName::new(user).unwrap();
                 let changes = register::shut_user(&self.shelf, &user, true).unwrap();
-                self.shelf.apply_all(&changes);
+                let effects = self
+                    .service
+                    .operator_changes(self.now(), &self.shelf, changes);
+                self.release(effects);
+            }
+            ["the", "operator", "opens", user] => {
+                let user = UserName::new(user).unwrap();
+                let changes = register::shut_user(&self.shelf, &user, false).unwrap();
+                let effects = self
+                    .service
+                    .operator_changes(self.now(), &self.shelf, changes);
+                self.release(effects);
+            }
+            ["the", "carrier", "says", "that", number, "is", state] => {
+                let state = match *state {
+                    "off" => PhoneState::Off,
+                    "absent" => PhoneState::Absent,
+                    other => panic!("no phone is {other}"),
+                };
+                let phone = PhoneNumber::new(number).unwrap();
+                let effects = self
+                    .service
+                    .phone_reported(self.now(), &self.shelf, &phone, state);
+                self.release(effects);
+            }
+            ["the", "buddies", "of", user] => {
+                let user = UserName::new(user).unwrap();
+                let seen = self
+                    .service
+                    .buddies_present(self.now(), &self.shelf, &user)
+                    .unwrap();
+                for buddy in seen {
+                    let who = match &buddy.buddy {
+                        Contact::User(user) => user.as_str().to_owned(),
+                        Contact::Phone(phone) => format!("+{}", phone.digits()),
+                    };
+                    let word = |word: Option<std::sync::Arc<str>>| {
+                        word.map_or_else(|| "not shown".to_owned(), |word| word.to_string())
+                    };
+                    let (one, other) = (word(buddy.reachability), word(buddy.availability));
+                    self.out.push(format!("  {who}: {one}, {other}"));
+                }
             }
             ["with", ..] => {
                 let toml = line.strip_prefix("with ").unwrap().replace(" ; ", "\n");
@@ -419,6 +469,16 @@ impl Stage {
         }
     }
 
+    /// All texts that went to phones.
+    pub(super) fn texts(&self) -> &[TextToPhone] {
+        &self.texts
+    }
+
+    /// The key of the last text that a phone wrote.
+    pub(super) const fn written(&self) -> u64 {
+        self.written
+    }
+
     pub(super) fn pass(&mut self, time: Duration) {
         self.moment = self.moment + time;
         self.wall = self.wall + time;
@@ -430,6 +490,14 @@ impl Stage {
         self.lives += 1;
         let seed = [100 + self.lives; 32];
         self.service = Service::new(self.config.clone(), [3; 32], seed).unwrap();
+        let now = self.now();
+        let kept: Vec<_> = self.shelf.presence().cloned().collect();
+        self.service
+            .load_presence::<()>(now, |take| {
+                kept.into_iter().for_each(take);
+                Ok(())
+            })
+            .unwrap();
         for line in self.lines.values_mut() {
             line.connection = None;
         }
@@ -461,7 +529,7 @@ impl Stage {
         self.release(effects);
     }
 
-    fn phone_writes(&mut self, number: &str, code: &str, text: &str, key: Option<u64>) {
+    pub(super) fn phone_writes(&mut self, number: &str, code: &str, text: &str, key: Option<u64>) {
         let key = key.unwrap_or(self.written + 1);
         self.written = key;
         let text = TextFromPhone {

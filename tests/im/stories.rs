@@ -14,7 +14,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/im")
 }
 
-fn stories() -> Vec<PathBuf> {
+pub(super) fn all_stories() -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -43,7 +43,7 @@ fn told(story: &str) -> (String, Vec<String>) {
 #[test]
 fn p15_the_stories_go_as_they_are_written() {
     let tell = std::env::var_os("SLUICE_TELL").is_some();
-    for path in stories() {
+    for path in all_stories() {
         let written = std::fs::read_to_string(&path).unwrap();
         let (told, _) = told(&written);
         if tell {
@@ -60,7 +60,7 @@ fn p15_the_stories_go_as_they_are_written() {
 #[test]
 fn p15_every_primitive_and_every_code_is_in_a_story() {
     let mut seen = BTreeSet::new();
-    for path in stories() {
+    for path in all_stories() {
         let (_, of_story) = told(&std::fs::read_to_string(&path).unwrap());
         seen.extend(of_story);
     }

@@ -22,6 +22,7 @@ const PASSWORD: &str = "correct horse";
 pub(crate) struct Town {
     pub(crate) store: Store,
     pub(crate) config: DoorConfig,
+    pub(crate) service: Config,
     door: Option<Door>,
     client_id: String,
 }
@@ -50,6 +51,7 @@ impl Town {
         let mut town = Self {
             store,
             config,
+            service: service(),
             door: None,
             client_id: String::new(),
         };
@@ -94,7 +96,8 @@ impl Town {
     pub(crate) async fn open(&mut self) {
         let records = ImStore::new(self.store.clone(), None).unwrap();
         let secret = records.secret().unwrap();
-        let door = Door::open(&self.config, service(), records, secret, Clock::system());
+        let service = self.service.clone();
+        let door = Door::open(&self.config, service, records, secret, Clock::system());
         self.door = Some(door.await.unwrap());
     }
 

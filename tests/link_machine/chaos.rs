@@ -341,9 +341,16 @@ impl World {
                 self.peers[end].outcomes_taken(self.now, ring, &sequences);
             }
             Some(Work::Repair(ring, sequence, parcel)) => {
-                let repaired = self.rings[end][ring].change(|array| array.repair(sequence, parcel));
-                repaired.expect("the machine repairs only what is damaged");
-                self.peers[end].repaired(self.now, ring, sequence);
+                self.rings[end][ring].change(|array| {
+                    // How it ended may have been kept meanwhile: then nothing is left to repair.
+                    let ended = array.flags(sequence).processed;
+                    let repaired = array.repair(sequence, parcel);
+                    assert!(
+                        repaired.is_ok() || ended,
+                        "the machine repairs only what is damaged: {repaired:?}"
+                    );
+                });
+                self.peers[end].ring_changed(self.now, ring);
             }
         }
     }

@@ -29,3 +29,16 @@ proptest! {
         chaos::run(&octets);
     }
 }
+
+/// What the fuzzer found, as it was found.
+#[test]
+fn what_failed_once_fails_no_more() {
+    // A copy of a damaged slot was asked for twice, came twice, and was to be put back twice.
+    chaos::run(&[
+        0x64, 0xc0, 0xc0, 0xff, 0x25, 0x24, 0, 0, 0, 0, 0, 0xf0, 0xff, 0x25, 0x24, 0xf0,
+    ]);
+    // How a damaged message ended was kept before its copy was put back.
+    chaos::run(&[
+        0xa4, 0xaa, 0xff, 0xaa, 0, 0x24, 0xf0, 0x5d, 0x01, 0x60, 0xc0, 0x51, 0x40,
+    ]);
+}

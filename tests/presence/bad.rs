@@ -268,6 +268,8 @@ fn xml_that_could_harm_is_refused_without_being_expanded() {
         ("presence", "<presence>"),
         ("presence", ""),
         ("html", "<html/>"),
+        // From the fuzzer: an element without a name.
+        ("xml", "  < >`\0"),
         (
             "presvalue",
             "<presvalue><name>a:b</name></presvalue><presvalue/>",

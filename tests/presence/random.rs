@@ -386,7 +386,7 @@ impl Pair {
                     .world
                     .call(|service, now| service.subscribe(now, &me, &other, &names, time));
                 let until = self.now() + 1000 * seconds;
-                assert_eq!(done.unwrap().as_unix_ms(), until);
+                assert_eq!(done.unwrap().unwrap().as_unix_ms(), until);
                 self.model
                     .subscriptions
                     .insert((*watcher, *owner), (chosen.clone(), until));

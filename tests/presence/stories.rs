@@ -239,7 +239,9 @@ fn act(world: &mut World, line: &str) -> Option<String> {
             let done = world
                 .call(|service, now| service.subscribe(now, &me, &owner, &names, time))
                 .0;
-            status(done, |until| format!(" until {until}"))
+            status(done, |until| {
+                until.map_or_else(String::new, |until| format!(" until {until}"))
+            })
         }
         "UnsubsPresence" => {
             let owner = user(words[0]);

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde_json::{Value, json};
 use sluice::status::changes::Changes;
 use sluice::status::snapshot::{Snapshot, TraceView, VERSION};
-use sluice::status::{Done, ErrorView, REQUESTS, Sessions};
+use sluice::status::{Done, ErrorView, Names, REQUESTS, Sessions};
 
 fn schema<T: JsonSchema>() -> Value {
     schemars::schema_for!(T).to_value()
@@ -21,6 +21,7 @@ fn the_published_schema_is_that_of_the_types() {
         "changes": schema::<Changes>(),
         "sessions": schema::<Sessions>(),
         "trace": schema::<TraceView>(),
+        "names": schema::<Names>(),
         "order": schema::<Done>(),
         "error": schema::<ErrorView>(),
     });

@@ -100,10 +100,10 @@ fn what_is_no_request_is_refused_with_what_would_be() {
         said(&shown.socket, b"\xff\xfe\n"),
         "{\"version\":1,\"error\":\"a request is text\"}\n"
     );
-    let endless = said(&shown.socket, &[b'x'; 256]);
+    let endless = said(&shown.socket, &[b'x'; 640]);
     assert_eq!(
         endless,
-        "{\"version\":1,\"error\":\"a request is one line of at most 256 octets\"}\n"
+        "{\"version\":1,\"error\":\"a request is one line of at most 640 octets\"}\n"
     );
     // Without its end a line is no request.
     let mut stream = UnixStream::connect(&shown.socket).unwrap();

@@ -70,6 +70,7 @@ impl Subject for Stage {
 
     async fn order(&self, order: Order) -> Result<Done, String> {
         let done = match &order {
+            Order::Register(_) => return Err(sluice::status::NO_PEOPLE.into()),
             Order::Suspend(lane) => {
                 for view in &mut self.shown.lock().unwrap().lanes {
                     view.suspended |= view.lane == lane.as_str();
@@ -282,6 +283,18 @@ pub(super) fn central() -> Snapshot {
             unmatched_reports: 2,
             unfinished_texts: 1,
             unclaimed: 0,
+        }),
+        im: Some(ImView {
+            listen: "127.0.0.1:24780".into(),
+            connections: 44,
+            points: 42,
+            users: 31,
+            texts_waiting: 7,
+            refused_sign_ins: 3,
+            accepted: 250,
+            heard: 12_345,
+            said: 23_456,
+            ..ImView::default()
         }),
         ..edge
     }

@@ -204,6 +204,29 @@ async fn what_rests_on_a_batch_that_was_not_stored_is_not_stored_either() {
     store.commit(put("d", "1")).await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_two_chains_breaks_both() {
+    let (_, store) = gated();
+    let (one, other) = (Chain::default(), Chain::default());
+    let link = |key: &str, chains: &[&Chain]| {
+        let mut batch = put(key, "1");
+        chains.iter().for_each(|chain| batch.follows(chain));
+        batch
+    };
+    store.commit(link("a", &[&one, &other])).await.unwrap();
+    // Too large: one chain ends here.
+    let mut large = link("b", &[&one]);
+    large.put("k", vec![0; MAX_VALUE + 1]);
+    assert!(store.submit(large).is_err());
+    store.commit(link("c", &[&other])).await.unwrap();
+    // What rests on both is not stored, and so nothing that comes after it on the other.
+    for chains in [&[&one, &other][..], &[&other]] {
+        let told = store.commit(link("d", chains)).await.unwrap_err();
+        assert!(matches!(told, StoreError::Broken), "{told}");
+    }
+    assert_eq!(text(store.read(b"d")), None);
+}
+
 #[test]
 fn a_store_works_without_a_runtime_too() {
     let (_, store) = gated();

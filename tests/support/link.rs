@@ -92,6 +92,12 @@ impl RingView for BareRing {
     fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
         self.change(|array| array.mark_sent(sequence))
     }
+    fn mark_all_sent(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
+        self.change(|array| {
+            let mut each = sequences.iter();
+            each.try_for_each(|&sequence| array.mark_sent(sequence).map(|_fresh| ()))
+        })
+    }
     fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
         self.change(|array| array.confirm(sequence))
     }
@@ -101,8 +107,11 @@ impl RingView for BareRing {
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
         self.change(|array| array.process(sequence))
     }
-    fn process_as(&self, sequence: Sequence, _outcome: Outcome) -> Result<bool, Misstep> {
-        self.process(sequence)
+    fn process_all(&self, ended: Vec<(Sequence, Option<Outcome>)>) -> Result<(), Misstep> {
+        self.change(|array| {
+            let mut each = ended.iter();
+            each.try_for_each(|(sequence, _)| array.process(*sequence).map(|_fresh| ()))
+        })
     }
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         let mut inner = self.inner.borrow_mut();
@@ -350,7 +359,7 @@ impl Pair {
                     let repaired =
                         self.rings[end][ring].change(|array| array.repair(sequence, parcel));
                     repaired.unwrap();
-                    self.peers[end].repaired(self.now, ring, sequence);
+                    self.peers[end].ring_changed(self.now, ring);
                 }
                 other => self.actions[end].push(other),
             }

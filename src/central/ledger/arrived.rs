@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::record::{self, PartRecord};
-use super::{Books, Ledger, LedgerError, MOST_STRAYS, Stray};
+use super::{Books, Errand, Ledger, LedgerError, MOST_STRAYS, Stray};
 use crate::central::talk::What;
 use crate::clock::{Moment, WallTime};
 use crate::codec::item;
@@ -26,8 +26,8 @@ struct Position {
 const PAGE: usize = 512;
 
 impl Ledger {
-    /// Takes what lies in a mirror, in order. Durable when it returns: the messages may be marked processed with these
-    /// outcomes. What was taken before, in another life of this process, is not taken again.
+    /// Takes what lies in a mirror, in order. Durable when it returns, and what is for the IM service is durable there: the
+    /// messages may be marked processed with these outcomes. What was taken before, in another life of this process, is not taken again.
     pub(in crate::central) async fn arrived(
         &self,
         ring: &Ring,
@@ -35,7 +35,7 @@ impl Ledger {
     ) -> Result<Vec<Outcome>, LedgerError> {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let epoch = ring.look(|array| array.epoch()).get();
-        let (promise, entry) = {
+        let (promise, last) = {
             let mut books = self.books();
             if !books.has_room() {
                 return Err(LedgerError::Inbox);
@@ -73,18 +73,19 @@ impl Ledger {
                     }
                 }
             }
-            books.lapse(wall)?;
+            self.lapse(&mut books, wall)?;
             let position = Position {
                 epoch,
                 sequence: highest,
             };
             books.post.put(&at, record::write(&position));
             books.note_counters();
-            let entry = books.counters.last_entry;
-            (self.hand(&mut books, false)?, entry)
+            let last = books.counters;
+            (self.hand(&mut books, false)?, last)
         };
         self.keep(promise).await?;
-        self.told(entry);
+        self.told(&last);
+        self.served(last.last_errand).await;
         Ok(vec![Outcome::Accepted(SmscId::NONE); ready.len()])
     }
 
@@ -103,7 +104,7 @@ impl Ledger {
             .find_map(|(name, section)| (name == *lane).then_some(section));
         let ours = section.is_none_or(|section| {
             section.short_codes.is_empty() || section.short_codes.contains(&message.recipient)
-        });
+        }) || self.is_for_service(&message.recipient);
         if !ours {
             let why =
                 String::from("it was sent to a number that is none of the lane's short codes");
@@ -114,7 +115,7 @@ impl Ledger {
         match books.joiner.take(now, message, number) {
             Joined::Single { message, .. } => {
                 let text = read(&message.body).text().expose().clone();
-                books.message(lane, &message, text, Vec::new(), wall);
+                self.pass_on(books, lane, &message, text, Vec::new(), wall);
             }
             Joined::Waiting => {
                 let part = PartRecord {
@@ -128,7 +129,7 @@ impl Ledger {
                 for part in long.parts() {
                     books.post.delete(&Shelf::Part(part.tag));
                 }
-                books.message(lane, long.first(), text, Vec::new(), wall);
+                self.pass_on(books, lane, long.first(), text, Vec::new(), wall);
             }
             Joined::Repeated { .. } => {}
         }
@@ -138,10 +139,10 @@ impl Ledger {
     /// Looks after what waits for something that may never come. Gives when to look again.
     pub(in crate::central) async fn look_after(&self) -> Result<(), LedgerError> {
         let (now, wall) = (self.clock.now(), self.clock.wall());
-        let (promise, entry) = {
+        let (promise, last) = {
             let mut books = self.books();
             books.joiner.handle_timeout(now);
-            books.lapse(wall)?;
+            self.lapse(&mut books, wall)?;
             while let Some(number) = books.early.lapsed(now) {
                 tracing::warn!(
                     number,
@@ -153,11 +154,11 @@ impl Ledger {
                 return Ok(());
             }
             books.note_counters();
-            let entry = books.counters.last_entry;
-            (self.hand(&mut books, true)?, entry)
+            let last = books.counters;
+            (self.hand(&mut books, true)?, last)
         };
         self.keep(promise).await?;
-        self.told(entry);
+        self.told(&last);
         Ok(())
     }
 
@@ -217,31 +218,13 @@ fn take_report(
     Ok(())
 }
 
-impl Books {
-    fn message(
-        &mut self,
-        lane: &Lane,
-        message: &ShortMessage,
-        text: String,
-        missing: Vec<u8>,
-        wall: WallTime,
-    ) {
-        let what = What::Message {
-            from: shown(&message.sender),
-            to: shown(&message.recipient),
-            text,
-            lane: lane.to_string(),
-            missing,
-        };
-        self.enter(what, wall);
-    }
-
-    /// Long messages that are given up: what there is of them is shown, with what is missing.
-    fn lapse(&mut self, wall: WallTime) -> Result<(), StoreError> {
-        while let Some(lapsed) = self.joiner.poll_lapsed() {
-            let lane = self.lane_of(&lapsed)?;
+impl Ledger {
+    /// Long messages that are given up: what there is of them is passed on, with what is missing.
+    fn lapse(&self, books: &mut Books, wall: WallTime) -> Result<(), StoreError> {
+        while let Some(lapsed) = books.joiner.poll_lapsed() {
+            let lane = books.lane_of(&lapsed)?;
             for part in &lapsed.parts {
-                self.post.delete(&Shelf::Part(part.tag));
+                books.post.delete(&Shelf::Part(part.tag));
             }
             if lapsed.echo {
                 continue;
@@ -253,12 +236,48 @@ impl Books {
             let text = lapsed.text().text().expose().clone();
             let first = lapsed.first().clone();
             if let Some(lane) = lane {
-                self.message(&lane, &first, text, lapsed.missing, wall);
+                self.pass_on(books, &lane, &first, text, lapsed.missing, wall);
             }
         }
         Ok(())
     }
 
+    /// A whole text goes where it belongs: to the IM service, or to the desk.
+    fn pass_on(
+        &self,
+        books: &mut Books,
+        lane: &Lane,
+        message: &ShortMessage,
+        text: String,
+        missing: Vec<u8>,
+        wall: WallTime,
+    ) {
+        if let (true, Party::Phone(from), Party::ShortCode(to)) = (
+            self.is_for_service(&message.recipient),
+            &message.sender,
+            &message.recipient,
+        ) {
+            return books.send_out(&Errand::Text {
+                from: from.clone(),
+                to: to.clone(),
+                text,
+                lane: lane.to_string(),
+                at: wall,
+                missing,
+            });
+        }
+        let what = What::Message {
+            from: shown(&message.sender),
+            to: shown(&message.recipient),
+            text,
+            lane: lane.to_string(),
+            missing,
+        };
+        books.enter(what, wall);
+    }
+}
+
+impl Books {
     fn lane_of(&self, lapsed: &Lapsed<u64>) -> Result<Option<Lane>, StoreError> {
         for part in &lapsed.parts {
             if let Some(value) = self.post.read(&Shelf::Part(part.tag))? {
@@ -306,6 +325,6 @@ impl Books {
 }
 
 /// A party for those who may see it.
-fn shown(party: &Party) -> String {
+pub(super) fn shown(party: &Party) -> String {
     party.exposed()
 }

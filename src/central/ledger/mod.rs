@@ -10,8 +10,11 @@
 //! | that it was put on a lane | the lane is given more |
 //! | how it ended | its slot becomes free |
 //! | what a phone wrote, and how far its ring was read, together | it is marked processed |
+//! | the same at the IM service, if it is for that | it is marked processed |
+//! | what the IM service's users write to phones, together with what the service keeps of it | anybody is told |
 
 mod arrived;
+mod errands;
 mod record;
 mod tracks;
 
@@ -27,6 +30,7 @@ use super::cutting::{self, Letter};
 use super::reports::{Dialects, Early};
 use super::talk::{Entry, Hand, What};
 use crate::clock::{Clock, WallTime};
+use crate::im::config::PhoneConfig;
 use crate::lane::Sequence;
 use crate::message::{Party, PhoneNumber, Priority, ReportWish, SenderName, ShortCode};
 use crate::private::Private;
@@ -35,9 +39,11 @@ use crate::store::post::{Pending, Post, Row, Shelf};
 use crate::store::{Batch, Store, StoreError, Submitted};
 use crate::text::Joiner;
 
+pub(super) use errands::Errand;
+pub(super) use record::State;
+use record::Stray;
 use record::{Counters, LetterRecord};
 pub(super) use record::{PartTrack, Track};
-use record::{State, Stray};
 pub(super) use tracks::Ended;
 
 /// How many entries the inbox holds; beyond that what phones write stays in the rings, and at the SMSC. Somebody has to
@@ -140,6 +146,10 @@ impl Handed<'_> {
 pub struct Standing {
     /// Texts that wait for a lane.
     pub waiting: u64,
+    /// Those of the IM service among them.
+    pub of_service: u64,
+    /// Texts from phones and fates of texts that the IM service has not taken yet.
+    pub errands: u64,
     /// Entries of the inbox that were not fetched.
     pub inbox: u64,
     /// Reports that wait for the answer that names their message.
@@ -160,6 +170,7 @@ struct Books {
     joiner: Joiner<u64>,
     early: Early<u64>,
     dialects: Dialects,
+    config: watch::Receiver<Arc<CentralConfig>>,
 }
 
 /// The ledger.
@@ -172,6 +183,12 @@ pub struct Ledger {
     arrivals: watch::Sender<u64>,
     /// The last entry that is durably in the inbox.
     news: watch::Sender<u64>,
+    /// The numbers that lead phones to the IM service, for all of this process's life.
+    phones: Option<PhoneConfig>,
+    /// The last errand that is durable.
+    errands: watch::Sender<u64>,
+    /// Up to here the IM service has taken them.
+    served: watch::Sender<u64>,
 }
 
 impl Ledger {
@@ -180,9 +197,20 @@ impl Ledger {
         store: Store,
         config: watch::Receiver<Arc<CentralConfig>>,
     ) -> Result<Self, LedgerError> {
-        let patience = config.borrow().parts.timeout;
-        let books = Books::load(&store, Post::new(store.clone()), patience)?;
+        let phones = {
+            let config = config.borrow();
+            config.im.as_ref().and_then(|im| im.phones.clone())
+        };
+        let books = Books::load(&store, Post::new(store.clone())?, config.clone())?;
+        let last_errand = books.counters.last_errand;
+        let served = match Post::first(&store, Row::Errands)? {
+            0 => last_errand,
+            first => first - 1,
+        };
         let ledger = Self {
+            phones,
+            errands: watch::Sender::new(last_errand),
+            served: watch::Sender::new(served),
             arrivals: watch::Sender::new(books.last_place),
             news: watch::Sender::new(books.counters.last_entry),
             store,
@@ -196,10 +224,9 @@ impl Ledger {
 
     /// Begins anew from what is durable, after the store did not take something.
     pub(super) fn reopen(&self) -> Result<(), LedgerError> {
-        let patience = self.config.borrow().parts.timeout;
         let mut books = self.books();
-        let post = books.post.anew();
-        *books = Books::load(&self.store, post, patience)?;
+        let post = books.post.anew()?;
+        *books = Books::load(&self.store, post, self.config.clone())?;
         drop(books);
         self.recall()
     }
@@ -265,15 +292,14 @@ impl Ledger {
             priority: Priority::Normal,
             valid_until: Some(now + validity),
         };
-        self.enter(letter, hand.key, Batch::new(), &config, now)
+        self.enter(&letter, hand.key, &config, now)
     }
 
-    /// Puts a text into the backlog together with another batch; the same key again is the same text.
+    /// Puts a text into the backlog; the same key again is the same text.
     fn enter(
         &self,
-        letter: Letter,
+        letter: &Letter,
         key: Option<String>,
-        with: Batch,
         config: &CentralConfig,
         now: WallTime,
     ) -> Result<Handed<'_>, LedgerError> {
@@ -284,7 +310,7 @@ impl Ledger {
             // It was taken before; an empty batch behind it tells when that is durable.
             let id = record::read("a key", &value)?;
             books.note_counters();
-            let (pending, submitted) = books.post.submit(with)?;
+            let (pending, submitted) = books.post.submit(Batch::new())?;
             return Ok(Handed {
                 ledger: self,
                 id,
@@ -298,44 +324,29 @@ impl Ledger {
                 most: config.backlog.limit,
             });
         }
+        let before = books.counters;
         let place = books.last_place + 1;
-        let (id, wish) = (letter.id, letter.report != ReportWish::None);
-        let expires = letter.valid_until.unwrap_or(now) + config.tracking.retention;
-        let track = Track {
-            from: (&letter.sender).into(),
-            to: (&letter.recipient).into(),
-            key: key.clone(),
-            wish,
-            taken_at: now,
-            lane: None,
-            parts: Vec::new(),
-            state: State::Waiting,
-            why: String::new(),
-            expires,
-        };
-        books.post.put(
-            &Shelf::Waiting(place),
-            record::write(&LetterRecord::of(&letter)),
-        );
-        books.post.put(&Shelf::Track(id), record::write(&track));
-        books.post.put(&Shelf::Expiry(expires, id), Bytes::new());
+        let mut track = Track::of(letter, now, config);
+        track.key.clone_from(&key);
+        books.wait_for_lane(place, letter, &track);
         if let Some(key) = &key {
-            books.post.put(&Shelf::Handed(key), record::write(&id));
+            books
+                .post
+                .put(&Shelf::Handed(key), record::write(&letter.id));
         }
-        books.counters.waiting += 1;
         books.note_counters();
-        let submitted = books.post.submit(with);
+        let submitted = books.post.submit(Batch::new());
         let (pending, submitted) = match submitted {
             Ok(done) => done,
             Err(why) => {
-                books.counters.waiting -= 1;
+                books.counters = before;
                 return Err(why.into());
             }
         };
         books.last_place = place;
         Ok(Handed {
             ledger: self,
-            id,
+            id: letter.id,
             place: Some(place),
             promise: Promise { pending, submitted },
         })
@@ -425,6 +436,8 @@ impl Ledger {
         let counters = books.counters;
         Standing {
             waiting: counters.waiting,
+            of_service: counters.of_service,
+            errands: counters.last_errand - *self.served.borrow(),
             inbox: (counters.last_entry + 1).saturating_sub(counters.first_entry.max(1)),
             early_reports: books.early.len(),
             open_long: books.joiner.open(),
@@ -449,17 +462,28 @@ impl Ledger {
         self.store.health()
     }
 
-    fn told(&self, entry: u64) {
-        self.news.send_if_modified(|last| {
-            let later = entry > *last;
-            *last = (*last).max(entry);
-            later
-        });
+    /// Everything up to here is durable: whoever waits for it hears so.
+    fn told(&self, counters: &Counters) {
+        for (row, number) in [
+            (&self.news, counters.last_entry),
+            (&self.errands, counters.last_errand),
+        ] {
+            row.send_if_modified(|last| {
+                let later = number > *last;
+                *last = (*last).max(number);
+                later
+            });
+        }
     }
 }
 
 impl Books {
-    fn load(store: &Store, post: Post, patience: Duration) -> Result<Self, StoreError> {
+    fn load(
+        store: &Store,
+        post: Post,
+        config: watch::Receiver<Arc<CentralConfig>>,
+    ) -> Result<Self, StoreError> {
+        let patience = config.borrow().parts.timeout;
         let counters = match post.read(&Shelf::Counters)? {
             Some(value) => record::read("the counters", &value)?,
             None => Counters::default(),
@@ -474,7 +498,36 @@ impl Books {
             joiner: Joiner::new(patience),
             early: Early::default(),
             dialects: Dialects::default(),
+            config,
         })
+    }
+
+    /// Puts a text into the backlog, with its track.
+    fn wait_for_lane(&mut self, place: u64, letter: &Letter, track: &Track) {
+        self.post.put(
+            &Shelf::Waiting(place),
+            record::write(&LetterRecord::of(letter)),
+        );
+        self.follow(letter.id, track);
+        self.counters.waiting += 1;
+        self.counters.of_service += u64::from(track.of_service);
+    }
+
+    /// A text does not wait any more.
+    fn waits_no_more(&mut self, place: u64, track: Option<&Track>) {
+        self.post.delete(&Shelf::Waiting(place));
+        let one_less = |count: &mut u64| *count = count.saturating_sub(1);
+        one_less(&mut self.counters.waiting);
+        if track.is_some_and(|track| track.of_service) {
+            one_less(&mut self.counters.of_service);
+        }
+    }
+
+    /// A message is tracked from now on.
+    fn follow(&mut self, id: u128, track: &Track) {
+        self.post.put(&Shelf::Track(id), record::write(track));
+        self.post
+            .put(&Shelf::Expiry(track.expires, id), Bytes::new());
     }
 
     fn note_counters(&mut self) {

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::super::config::CentralConfig;
 use super::super::cutting::Letter;
 use crate::clock::WallTime;
 use crate::message::{
@@ -101,8 +102,14 @@ pub(in crate::central) struct Track {
     /// The key that it was handed in with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::central) key: Option<String>,
-    /// Whether its fate is wanted at the desk.
+    /// Whether its fate is wanted.
     pub(in crate::central) wish: bool,
+    /// It is the IM service's, which is told one fate of it, in any case.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::central) of_service: bool,
+    /// The IM service was told that fate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::central) told: bool,
     /// When it was taken.
     pub(in crate::central) taken_at: WallTime,
     /// The lane that it was put on, with its ring's epoch.
@@ -261,6 +268,24 @@ impl PartTrack {
 }
 
 impl Track {
+    /// Of a text that is taken now.
+    pub(super) fn of(letter: &Letter, now: WallTime, config: &CentralConfig) -> Self {
+        Self {
+            from: (&letter.sender).into(),
+            to: (&letter.recipient).into(),
+            key: None,
+            wish: letter.report != ReportWish::None,
+            of_service: false,
+            told: false,
+            taken_at: now,
+            lane: None,
+            parts: Vec::new(),
+            state: State::Waiting,
+            why: String::new(),
+            expires: letter.valid_until.unwrap_or(now) + config.tracking.retention,
+        }
+    }
+
     /// How far all parts together have come. A part that will never arrive decides for all; else the one that is
     /// furthest behind.
     pub(super) fn of_parts(&self) -> State {
@@ -321,6 +346,11 @@ pub(super) struct Counters {
     pub(super) waiting: u64,
     pub(super) last_entry: u64,
     pub(super) first_entry: u64,
+    #[serde(default)]
+    pub(super) last_errand: u64,
+    /// Of those that wait, the IM service's.
+    #[serde(default)]
+    pub(super) of_service: u64,
 }
 
 pub(super) fn write(value: &impl Serialize) -> Bytes {

@@ -36,7 +36,7 @@ impl Ledger {
     /// These texts lie on a lane: they are taken out of the backlog.
     pub(in crate::central) async fn placed(&self, placed: Vec<Placed>) -> Result<(), LedgerError> {
         let now = self.clock.wall();
-        let promise = {
+        let (promise, last) = {
             let mut books = self.books();
             for Placed {
                 queued,
@@ -45,9 +45,9 @@ impl Ledger {
             } in &placed
             {
                 let id = queued.letter.id;
-                books.post.delete(&Shelf::Waiting(queued.place));
-                books.counters.waiting = books.counters.waiting.saturating_sub(1);
-                if let Some(mut track) = books.track(id)? {
+                let track = books.track(id)?;
+                books.waits_no_more(queued.place, track.as_ref());
+                if let Some(mut track) = track {
                     let epoch = ring.look(|array| array.epoch());
                     track.lane = Some((ring.name().lane.to_string(), epoch.get()));
                     // Its end may have been heard of already.
@@ -73,9 +73,12 @@ impl Ledger {
                 }
             }
             books.note_counters();
-            self.hand(&mut books, true)?
+            let last = books.counters;
+            (self.hand(&mut books, true)?, last)
         };
-        self.keep(promise).await
+        self.keep(promise).await?;
+        self.told(&last);
+        Ok(())
     }
 
     /// This text will never be put on a lane.
@@ -85,27 +88,27 @@ impl Ledger {
         outcome: Outcome,
     ) -> Result<(), LedgerError> {
         let now = self.clock.wall();
-        let (promise, entry) = {
+        let (promise, last) = {
             let mut books = self.books();
             let id = queued.letter.id;
-            books.post.delete(&Shelf::Waiting(queued.place));
-            books.counters.waiting = books.counters.waiting.saturating_sub(1);
-            if let Some(mut track) = books.track(id)? {
+            let track = books.track(id)?;
+            books.waits_no_more(queued.place, track.as_ref());
+            if let Some(mut track) = track {
                 track.state = match outcome {
                     Outcome::Expired => State::Expired,
                     _ => State::Refused,
                 };
                 track.why = Ending::of(&outcome, now).why;
-                books.tell(id, &track, now);
+                books.tell(id, &mut track, now);
                 books.post.put(&Shelf::Track(id), record::write(&track));
             }
             tracing::info!(target: crate::log::access::TARGET, id = %format_args!("{id:032x}"), outcome = outcome.as_str(), "not placed");
             books.note_counters();
-            let entry = books.counters.last_entry;
-            (self.hand(&mut books, true)?, entry)
+            let last = books.counters;
+            (self.hand(&mut books, true)?, last)
         };
         self.keep(promise).await?;
-        self.told(entry);
+        self.told(&last);
         Ok(())
     }
 
@@ -118,7 +121,7 @@ impl Ledger {
         let now = self.clock.wall();
         let lane = &ring.name().lane;
         let mut earlier = Vec::new();
-        let (promise, entry) = {
+        let (promise, last) = {
             let mut books = self.books();
             for one in ended {
                 let Some(mark) = one.mark else {
@@ -132,14 +135,14 @@ impl Ledger {
                 }
             }
             books.note_counters();
-            let entry = books.counters.last_entry;
-            (self.hand(&mut books, true)?, entry)
+            let last = books.counters;
+            (self.hand(&mut books, true)?, last)
         };
         for promise in earlier {
             self.keep(promise).await?;
         }
         self.keep(promise).await?;
-        self.told(entry);
+        self.told(&last);
         Ok(())
     }
 
@@ -164,19 +167,28 @@ impl Ledger {
         if expired.is_empty() {
             return Ok(false);
         }
-        let promise = {
+        let (promise, last) = {
             let mut books = self.books();
             for (at, id) in &expired {
                 books.post.delete(&Shelf::Expiry(*at, *id));
-                let Some(track) = books.track(*id)? else {
+                let Some(mut track) = books.track(*id)? else {
                     continue;
                 };
+                if *at < track.expires {
+                    // So long its report was waited for.
+                    if books.tell_service(*id, &mut track) {
+                        books.post.put(&Shelf::Track(*id), record::write(&track));
+                    }
+                    continue;
+                }
                 if matches!(track.state, State::Waiting | State::UnderWay) {
                     // It is on a lane still; it is asked for again later.
                     let later = now + self.config.borrow().tracking.retention;
                     books.post.put(&Shelf::Expiry(later, *id), Bytes::new());
                     continue;
                 }
+                // What is known by now is told before it is forgotten.
+                books.tell_service(*id, &mut track);
                 if let Some(key) = &track.key {
                     books.post.delete(&Shelf::Handed(key));
                 }
@@ -192,9 +204,12 @@ impl Ledger {
                 }
                 books.post.delete(&Shelf::Track(*id));
             }
-            self.hand(&mut books, true)?
+            books.note_counters();
+            let last = books.counters;
+            (self.hand(&mut books, true)?, last)
         };
         self.keep(promise).await?;
+        self.told(&last);
         Ok(expired.len() == SWEPT)
     }
 }
@@ -339,8 +354,16 @@ impl Books {
         self.post.put(&Shelf::Track(id), record::write(track));
     }
 
-    fn tell(&mut self, id: u128, track: &Track, now: WallTime) {
-        if track.wish {
+    fn tell(&mut self, id: u128, track: &mut Track, now: WallTime) {
+        if track.of_service {
+            if track.state == State::Sent && track.wish {
+                // The phone's word is waited for; when it does not come this is the last one.
+                let until = now + self.config.borrow().tracking.report_timeout;
+                self.post.put(&Shelf::Expiry(until, id), Bytes::new());
+            } else {
+                self.tell_service(id, track);
+            }
+        } else if track.wish {
             let fate = What::Fate {
                 id: format!("{id:032x}"),
                 key: track.key.clone(),

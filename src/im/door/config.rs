@@ -1,10 +1,12 @@
-//! `[im.listen]` of the configuration: where and how clients come in, and the limits of connections.
+//! `[im.door]` of the configuration: where and how clients come in, and the limits of connections.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
+
+use crate::message::Refused;
 
 /// The listener of IM clients.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
@@ -51,6 +53,53 @@ impl Default for DoorConfig {
     }
 }
 
+impl DoorConfig {
+    /// What makes no sense, with the option to change.
+    pub fn check(&self) -> Result<(), Refused> {
+        let refuse = |field, reason: &str| Err(Refused::new(field, reason));
+        match (&self.certificate, &self.key) {
+            (None, None) if !self.listen.ip().is_loopback() => {
+                return refuse(
+                    "listen",
+                    "can be reached by others than this machine, and without TLS all they say could be read on the way; \
+                     give `certificate` and `key`, or listen on 127.0.0.1 with something in front that speaks TLS",
+                );
+            }
+            (Some(_), None) => return refuse("certificate", "needs its `key`, too"),
+            (None, Some(_)) => return refuse("key", "needs its `certificate`, too"),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        for (field, path) in [("certificate", &self.certificate), ("key", &self.key)] {
+            if path.as_ref().is_some_and(|path| !path.is_absolute()) {
+                return refuse(
+                    field,
+                    "depends on where the service is started; write the whole path",
+                );
+            }
+        }
+        if self.max_connections == 0 {
+            return refuse("max_connections", "is 0; nobody could come in");
+        }
+        for (field, time) in [
+            ("greeting", self.greeting),
+            ("sign_in", self.sign_in),
+            ("ping", self.ping),
+            ("reading", self.reading),
+        ] {
+            if time.is_zero() {
+                return refuse(field, "is nothing; every connection would end at once");
+            }
+        }
+        if self.silence <= self.ping {
+            return refuse(
+                "silence",
+                "is not longer than `ping`, so a client could not answer in time",
+            );
+        }
+        Ok(())
+    }
+}
+
 mod humantime_text {
     use std::time::Duration;
 
@@ -72,15 +121,15 @@ mod humantime_text {
 pub enum DoorError {
     /// Plain text for all the world.
     #[error(
-        "[im.listen] listen = {0}: others than this machine can reach it, and no certificate is configured; give \
+        "[im.door] listen = {0}: others than this machine can reach it, and no certificate is configured; give \
          certificate and key, or listen on 127.0.0.1"
     )]
     Plain(SocketAddr),
     /// Half of what TLS needs.
-    #[error("[im.listen] certificate and key belong together; one of them is missing")]
+    #[error("[im.door] certificate and key belong together; one of them is missing")]
     Half,
     /// The certificate or its key cannot be used.
-    #[error("[im.listen] {path}: {why}")]
+    #[error("[im.door] {path}: {why}")]
     Certificate {
         /// The file.
         path: PathBuf,
@@ -88,7 +137,7 @@ pub enum DoorError {
         why: String,
     },
     /// It cannot listen there.
-    #[error("[im.listen] listen = {0}: {1}")]
+    #[error("[im.door] listen = {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
     /// The service's configuration does not fit.
     #[error("[im] {0}")]
@@ -107,5 +156,25 @@ mod tests {
         let why = toml::from_str::<DoorConfig>("ping = '20'").unwrap_err();
         assert!(why.message().contains("write it as in 30s"), "{why}");
         assert!(toml::from_str::<DoorConfig>("pings = '20s'").is_err());
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_by_its_option() {
+        let refused = |written: &str| {
+            let config: DoorConfig = toml::from_str(written).unwrap();
+            config.check().map_err(|why| why.field)
+        };
+        assert_eq!(refused(""), Ok(()));
+        assert_eq!(refused("listen = '0.0.0.0:24780'"), Err("listen"));
+        assert_eq!(
+            refused("listen = '0.0.0.0:24780'\ncertificate = '/a'\nkey = '/b'"),
+            Ok(())
+        );
+        assert_eq!(refused("certificate = '/a'"), Err("certificate"));
+        assert_eq!(refused("key = '/b'"), Err("key"));
+        assert_eq!(refused("certificate = '/a'\nkey = 'b'"), Err("key"));
+        assert_eq!(refused("max_connections = 0"), Err("max_connections"));
+        assert_eq!(refused("sign_in = '0s'"), Err("sign_in"));
+        assert_eq!(refused("silence = '60s'"), Err("silence"));
     }
 }

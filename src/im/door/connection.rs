@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use super::Counts;
 use super::config::DoorConfig;
 use super::outbox::{Waiting, outbox};
+use super::pictures::{Shown, pictures};
 use super::service::Event;
 use super::stream::Stream;
 use crate::clock::{Clock, Moment};
@@ -68,11 +69,12 @@ enum End {
 pub(super) async fn run(mut socket: Socket, number: u64, from: IpAddr, shared: &Shared) {
     let connection = ConnectionId(number);
     let (outbox, mut waiting) = outbox();
-    let came = Event::Connected(connection, from, outbox);
+    let (pictures, shown) = pictures();
+    let came = Event::Connected(connection, from, outbox, pictures);
     if shared.events.send(came).await.is_err() {
         return;
     }
-    let end = carry(&mut socket, connection, &mut waiting, shared).await;
+    let end = carry(&mut socket, connection, &mut waiting, &shown, shared).await;
     // The service is told first: what was released for this connection since is in its log.
     let _closing = shared.events.send(Event::Gone(connection)).await;
     if let End::Close(code, reason) = end {
@@ -89,6 +91,7 @@ async fn carry(
     socket: &mut Socket,
     connection: ConnectionId,
     waiting: &mut Waiting,
+    shown: &Shown,
     shared: &Shared,
 ) -> End {
     let limits = &shared.limits;
@@ -134,6 +137,14 @@ async fn carry(
                     if let Err(end) = feed(socket, outgoing.to_json(), limits.reading).await {
                         return end;
                     }
+                }
+                if let Err(end) = flush(socket, limits.reading).await {
+                    return end;
+                }
+            }
+            picture = shown.next() => {
+                if let Err(end) = feed(socket, picture, limits.reading).await {
+                    return end;
                 }
                 if let Err(end) = flush(socket, limits.reading).await {
                     return end;

@@ -7,6 +7,7 @@ use crate::clock::WallTime;
 use crate::im::change::Change;
 use crate::im::phone::TextToPhone;
 use crate::im::shelf::Shelf;
+use crate::presence::Record;
 
 /// Resolves when something is durable, or tells why it never will be.
 pub type Durable = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
@@ -26,9 +27,17 @@ pub trait Keep: Shelf + Send + Sync + 'static {
     /// to later calls is durable later, or not at all if this is not.
     fn store(&self, texts: Vec<TextToPhone>) -> Result<Durable, String>;
 
+    /// Whether there is room for more texts to phones. Those that are given to [`Keep::store`] are taken in any case.
+    fn has_room_for_texts(&self) -> bool {
+        true
+    }
+
     /// Takes some of what belongs to nothing any more away, as a change that goes with the next ones; tells whether there
     /// may be more.
     fn sweep(&self, now: WallTime) -> Result<bool, String>;
+
+    /// All that is kept of presence, one record after the other.
+    fn presence(&self, take: &mut dyn FnMut(Record)) -> Result<(), String>;
 
     /// Begins again with what is durable.
     fn anew(&self) -> Result<(), String>;

@@ -23,6 +23,7 @@ pub mod config;
 mod connection;
 pub mod keep;
 mod outbox;
+mod pictures;
 mod release;
 mod service;
 mod stream;
@@ -51,6 +52,12 @@ const EVENTS: usize = 1024;
 #[error("the IM service did not take it: {0}")]
 pub struct NotTaken(pub String);
 
+impl NotTaken {
+    fn closing() -> Self {
+        Self("it is closing, or begins anew".into())
+    }
+}
+
 /// How the door stands, for status.
 #[derive(Debug, Default)]
 pub struct Counts {
@@ -68,6 +75,21 @@ pub struct Counts {
     pub said: AtomicU64,
     /// How often the service was built anew, since something could not be stored.
     pub rebuilt: AtomicU64,
+    /// Sessions that have a connection.
+    pub points: AtomicUsize,
+    /// Users who have such a session.
+    pub users: AtomicUsize,
+    /// Sign-ins with a wrong name, password or client id.
+    pub refused_sign_ins: AtomicU64,
+}
+
+/// What somebody brings who carries texts to and from phones.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Brought {
+    /// A phone wrote.
+    Text(TextFromPhone),
+    /// The carrier's word on a text.
+    Fate(TextFate),
 }
 
 /// A changed record, made by whoever sees the shelf.
@@ -90,6 +112,28 @@ impl ServiceHandle {
         self.ask(|done| Event::Fate(fate, done)).await
     }
 
+    /// Texts and fates, in this order. All of them are durable when this returns; after an error some of them may be, and
+    /// all are to be given again.
+    pub async fn bring(&self, brought: Vec<Brought>) -> Result<(), NotTaken> {
+        let mut answers = Vec::with_capacity(brought.len());
+        for one in brought {
+            let (done, answer) = oneshot::channel();
+            let event = match one {
+                Brought::Text(text) => Event::FromPhone(text, done),
+                Brought::Fate(fate) => Event::Fate(fate, done),
+            };
+            let sent = self.events.send(event).await;
+            sent.map_err(|_closed| NotTaken::closing())?;
+            answers.push(answer);
+        }
+        for answer in answers {
+            answer
+                .await
+                .unwrap_or_else(|_dropped| Err(NotTaken::closing()))?;
+        }
+        Ok(())
+    }
+
     /// Changes that an operator makes, with the shelf before one's eyes. They are durable when this returns.
     pub async fn change(
         &self,
@@ -103,11 +147,12 @@ impl ServiceHandle {
         &self,
         event: impl FnOnce(oneshot::Sender<Result<(), NotTaken>>) -> Event,
     ) -> Result<(), NotTaken> {
-        let gone = || NotTaken("it is closing".into());
         let (done, answer) = oneshot::channel();
         let sent = self.events.send(event(done)).await;
-        sent.map_err(|_closed| gone())?;
-        answer.await.unwrap_or_else(|_dropped| Err(gone()))
+        sent.map_err(|_closed| NotTaken::closing())?;
+        answer
+            .await
+            .unwrap_or_else(|_dropped| Err(NotTaken::closing()))
     }
 }
 
@@ -180,6 +225,11 @@ impl Door {
         let _ended = self.accepting.await;
         let _ended = self.serving.await;
     }
+}
+
+/// Whether the certificate and its key can be used, if there are any.
+pub fn check_certificate(config: &DoorConfig) -> Result<(), DoorError> {
+    accept::tls(config).map(drop)
 }
 
 fn count(counter: &AtomicU64, by: u64) {

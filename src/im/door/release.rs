@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::keep::Durable;
 use super::outbox::Outbox;
+use super::pictures::{Full, Pictures};
 use super::{Counts, NotTaken, count};
 use crate::im::names::ConnectionId;
 use crate::im::primitive::Outgoing;
@@ -18,7 +19,7 @@ pub(super) const GROUPS: usize = 64;
 /// Something to be done, in the order of the turns in which it came up.
 pub(super) enum Step {
     /// There is a new connection.
-    Connected(ConnectionId, Outbox),
+    Connected(ConnectionId, Outbox, Pictures),
     /// A connection went.
     Gone(ConnectionId),
     /// It may have this.
@@ -43,7 +44,7 @@ pub(super) async fn run(
     counts: Arc<Counts>,
     failed: watch::Sender<Option<String>>,
 ) {
-    let mut outboxes: HashMap<ConnectionId, Outbox> = HashMap::new();
+    let mut outboxes: HashMap<ConnectionId, (Outbox, Pictures)> = HashMap::new();
     while let Some(group) = groups.recv().await {
         if let Some(durable) = group.durable
             && let Err(why) = durable.await
@@ -54,15 +55,28 @@ pub(super) async fn run(
         }
         for step in group.steps {
             match step {
-                Step::Connected(connection, outbox) => {
-                    outboxes.insert(connection, outbox);
+                Step::Connected(connection, outbox, pictures) => {
+                    outboxes.insert(connection, (outbox, pictures));
                 }
                 Step::Gone(connection) | Step::Close(connection) => {
                     outboxes.remove(&connection);
                 }
                 Step::Send(connection, outgoing) => {
-                    let Some(outbox) = outboxes.get(&connection) else {
+                    let Some((outbox, pictures)) = outboxes.get(&connection) else {
                         continue;
+                    };
+                    let outgoing = match pictures.put(outgoing) {
+                        Ok(Some(outgoing)) => outgoing,
+                        Ok(None) => {
+                            count(&counts.said, 1);
+                            continue;
+                        }
+                        Err(Full) => {
+                            // It gets all pictures anew when it is back.
+                            count(&counts.slow, 1);
+                            outboxes.remove(&connection);
+                            continue;
+                        }
                     };
                     match outbox.try_send(outgoing) {
                         Ok(()) => count(&counts.said, 1),

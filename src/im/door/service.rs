@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -10,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::keep::Keep;
 use super::outbox::Outbox;
+use super::pictures::Pictures;
 use super::release::{self, GROUPS, Group, Step};
 use super::{Counts, MakeChanges, NotTaken, closing, count};
 use crate::clock::Clock;
@@ -34,7 +36,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Something for the service.
 pub(super) enum Event {
     /// A connection came.
-    Connected(ConnectionId, IpAddr, Outbox),
+    Connected(ConnectionId, IpAddr, Outbox, Pictures),
     /// A client sent something.
     Heard(ConnectionId, Box<Result<Request, Unreadable>>),
     /// A connection went.
@@ -83,10 +85,27 @@ enum Ended {
     NotStored(String),
 }
 
-fn service(config: &Config, secret: [u8; 32]) -> Result<Service, Refused> {
+/// A service that begins with what is kept.
+fn service(
+    config: &Config,
+    secret: [u8; 32],
+    keep: &impl Keep,
+    now: Now,
+) -> Result<Service, Refused> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|why| Refused::new("chance", why.to_string()))?;
-    Service::new(config.clone(), secret, seed)
+    let mut service = Service::new(config.clone(), secret, seed)?;
+    service
+        .load_presence(now, |take| keep.presence(take))
+        .map_err(|why| Refused::new("presence", why))?;
+    Ok(service)
+}
+
+fn now(clock: Clock) -> Now {
+    Now {
+        moment: clock.now(),
+        wall: clock.wall(),
+    }
 }
 
 impl<K: Keep> Serving<K> {
@@ -97,7 +116,7 @@ impl<K: Keep> Serving<K> {
         clock: Clock,
     ) -> Result<Self, Refused> {
         Ok(Self {
-            service: service(&config, secret)?,
+            service: service(&config, secret, &keep, now(clock))?,
             config,
             secret,
             keep,
@@ -133,7 +152,9 @@ impl<K: Keep> Serving<K> {
                 }
                 let anew = self.keep.anew();
                 match anew.and_then(|()| {
-                    service(&self.config, self.secret).map_err(|why| why.to_string())
+                    let now = now(self.clock);
+                    service(&self.config, self.secret, &self.keep, now)
+                        .map_err(|why| why.to_string())
                 }) {
                     Ok(service) => {
                         self.service = service;
@@ -159,10 +180,12 @@ impl<K: Keep> Serving<K> {
         counts: &Counts,
     ) -> Ended {
         let mut heard = Vec::with_capacity(TURN);
+        let mut refused = 0;
         let mut tidy = tokio::time::interval(TIDY_EVERY);
         tidy.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             let mut turn = Turn::default();
+            let due_at = self.service.poll_timeout();
             tokio::select! {
                 biased;
                 _ = failing.changed() => return Ended::NotStored(String::from("it was not stored")),
@@ -181,6 +204,7 @@ impl<K: Keep> Serving<K> {
                         return Ended::Stopped;
                     }
                     count(&counts.heard, took as u64);
+                    self.service.hold_texts(!self.keep.has_room_for_texts());
                     for event in heard.drain(..) {
                         if let Err(why) = self.take(event, &mut turn) {
                             return Ended::NotStored(why);
@@ -197,11 +221,41 @@ impl<K: Keep> Serving<K> {
                         return Ended::NotStored(why);
                     }
                 }
+                () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
+            }
+            counts
+                .points
+                .store(self.service.points(), Ordering::Relaxed);
+            counts.users.store(self.service.users(), Ordering::Relaxed);
+            let refused_now = self.service.refused_sign_ins();
+            count(&counts.refused_sign_ins, refused_now - refused);
+            refused = refused_now;
+            if let Err(why) = self.pass_on(turn, &groups).await {
+                return Ended::NotStored(why);
+            }
+            // Presence comes last: a little of it after each turn, so that what is said never waits for more than that, and
+            // presence not forever.
+            let mut turn = Turn::default();
+            if let Err(why) = self.due(&mut turn) {
+                return Ended::NotStored(why);
             }
             if let Err(why) = self.pass_on(turn, &groups).await {
                 return Ended::NotStored(why);
             }
         }
+    }
+
+    /// What is due by now.
+    fn due(&mut self, turn: &mut Turn) -> Result<(), String> {
+        let now = now(self.clock);
+        if self.service.poll_timeout() > now.moment {
+            return Ok(());
+        }
+        let effects = self.service.handle_timeout(now, &self.keep);
+        self.keep.hand_over(&effects.changes)?;
+        turn.urgent = effects.is_urgent() || self.keep.is_crowded();
+        turn.add(effects);
+        Ok(())
     }
 
     async fn last_turns(
@@ -223,31 +277,22 @@ impl<K: Keep> Serving<K> {
         self.pass_on(turn, groups).await
     }
 
-    /// What may have waited, and what lapses.
+    /// What may have waited, and what is to be swept away.
     fn tidy(&mut self, turn: &mut Turn) -> Result<(), String> {
-        let now = self.now();
-        let effects = self.service.handle_timeout(now, &self.keep);
-        self.keep.hand_over(&effects.changes)?;
-        turn.add(effects);
+        let now = now(self.clock);
         self.keep.sweep(now.wall)?;
         turn.urgent = self.keep.is_waiting();
         Ok(())
     }
 
-    fn now(&self) -> Now {
-        Now {
-            moment: self.clock.now(),
-            wall: self.clock.wall(),
-        }
-    }
-
     fn take(&mut self, event: Event, turn: &mut Turn) -> Result<(), String> {
-        let now = self.now();
+        let now = now(self.clock);
         let mut done = None;
         let effects = match event {
-            Event::Connected(connection, from, outbox) => {
+            Event::Connected(connection, from, outbox, pictures) => {
                 self.service.connected(connection, from);
-                turn.steps.push(Step::Connected(connection, outbox));
+                turn.steps
+                    .push(Step::Connected(connection, outbox, pictures));
                 return Ok(());
             }
             Event::Heard(connection, request) => {
@@ -270,10 +315,7 @@ impl<K: Keep> Serving<K> {
             Event::Change(make, asks) => match make(&self.keep) {
                 Ok(changes) => {
                     done = Some(asks);
-                    Effects {
-                        changes,
-                        ..Effects::default()
-                    }
+                    self.service.operator_changes(now, &self.keep, changes)
                 }
                 Err(why) => {
                     // Who went away does not want to know.
@@ -284,7 +326,7 @@ impl<K: Keep> Serving<K> {
         };
         self.keep.hand_over(&effects.changes)?;
         // Whoever asked waits for what was there before, too.
-        turn.urgent |= effects.is_urgent() || done.is_some();
+        turn.urgent |= effects.is_urgent() || done.is_some() || self.keep.is_crowded();
         turn.add(effects);
         turn.steps.extend(done.map(Step::Done));
         Ok(())

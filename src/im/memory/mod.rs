@@ -67,6 +67,7 @@ pub struct MemoryShelf {
     replies: Pairs<PhoneNumber, u32, ReplyRecord>,
     texts: HashMap<TextId, TextRecord>,
     taken: HashSet<OnceKey>,
+    presence: BTreeMap<crate::presence::Key, crate::presence::Record>,
     fails: bool,
 }
 
@@ -79,6 +80,11 @@ impl MemoryShelf {
     /// From now on every read fails, or none does.
     pub const fn fail(&mut self, fails: bool) {
         self.fails = fails;
+    }
+
+    /// All that is kept of presence, to load it from.
+    pub fn presence(&self) -> impl Iterator<Item = &crate::presence::Record> {
+        self.presence.values()
     }
 
     /// Does what changes say, in order.
@@ -178,6 +184,10 @@ impl MemoryShelf {
                 self.replies.set(phone, number, record.clone());
             }
             Change::Text(text, record) => set(&mut self.texts, text, record.as_ref()),
+            Change::Presence(change) => match change.record() {
+                Some(record) => drop(self.presence.insert(change.key(), record.clone())),
+                None => drop(self.presence.remove(&change.key())),
+            },
             Change::Once(key, _) => {
                 self.taken.insert(key.clone());
             }

@@ -8,6 +8,7 @@ use crate::clock::WallTime;
 use crate::im::limits::{MAX_NAMES, MAX_NOTE};
 use crate::im::names::{GroupName, InviteId, ScreenName, Topic};
 use crate::message::UserName;
+use crate::presence::Chosen;
 
 /// How people come into a group.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
@@ -277,6 +278,9 @@ pub struct JoinGroup {
     /// Whether other members see the screen name only.
     #[serde(default, skip_serializing_if = "is_false")]
     pub anonymous: bool,
+    /// Presence values that the other members may see from now on, as long as one is a member.
+    #[serde(default = "Chosen::none", skip_serializing_if = "Chosen::is_none")]
+    pub presence: Chosen,
 }
 
 /// `ModifyJoin`: changes one's own membership; what is left out stays.
@@ -291,6 +295,9 @@ pub struct ModifyJoin {
     /// Whether other members see the screen name only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<bool>,
+    /// The presence values that the other members may see, in place of those before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub presence: Option<Chosen>,
 }
 
 /// `LeaveGroup`.

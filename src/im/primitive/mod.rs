@@ -20,6 +20,7 @@ mod message;
 mod octets;
 mod outgoing;
 mod phone;
+mod presence;
 mod read;
 mod schema;
 mod search;
@@ -48,9 +49,15 @@ pub use outgoing::{Outgoing, Tag, Word};
 pub use phone::{
     AddPhone, Forward, GetPhones, ModifyPhone, OwnPhone, Phones, ProvePhone, RemovePhone,
 };
+pub use presence::{
+    AuthorizePres, GetPresence, PresAuthRequest, PresAuthSettled, Presence, RequestPresAuth,
+    SubsPresence, Subscribed, UnsubsPresence, UpdatePresence,
+};
 pub use read::{Request, Unreadable, read};
 pub use schema::schema;
-pub use search::{GroupFound, GroupQuery, GroupsFound, SearchGroup, SearchUsers, UsersFound};
+pub use search::{
+    GroupFound, GroupQuery, GroupsFound, PresenceIs, SearchGroup, SearchUsers, UsersFound,
+};
 pub use sign_in::{
     Challenge, ItemKind, LogState, Login, Logout, NewClient, NewUser, PasswordCost, Proof, Resume,
     SignUp, SignedIn,
@@ -146,6 +153,12 @@ primitives! {
     "LeaveGroup" LeaveGroup(LeaveGroup),
     "SearchGroup" SearchGroup(SearchGroup),
     "SearchUsers" SearchUsers(SearchUsers),
+    "UpdatePresence" UpdatePresence(UpdatePresence),
+    "GetPresence" GetPresence(GetPresence),
+    "RequestPresAuth" RequestPresAuth(RequestPresAuth),
+    "AuthorizePres" AuthorizePres(AuthorizePres),
+    "SubsPresence" SubsPresence(SubsPresence),
+    "UnsubsPresence" UnsubsPresence(UnsubsPresence),
     "StoreContent" StoreContent(StoreContent),
     "GetContentInfo" GetContentInfo(GetContentInfo),
     "GetContent" GetContent(GetContent),
@@ -179,6 +192,10 @@ primitives! {
     "InviteInfo" InviteInfo(InviteInfo),
     "GroupsFound" GroupsFound(GroupsFound),
     "UsersFound" UsersFound(UsersFound),
+    "Presence" Presence(Presence),
+    "RequestPresAuth" RequestPresAuth(PresAuthRequest),
+    "PresAuthSettled" PresAuthSettled(PresAuthSettled),
+    "Subscribed" Subscribed(Subscribed),
     "ContentTaken" ContentTaken(ContentTaken),
     "ContentInfo" ContentInfo(ContentInfo),
     "ReceiveContent" ReceiveContent(ReceiveContent),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::is_false;
 use crate::im::names::{GroupName, Needle, Topic};
 use crate::message::UserName;
+use crate::presence::AttributeName;
 
 /// What groups are looked for by. One at a time: each is an index.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
@@ -59,24 +60,48 @@ pub struct GroupFound {
     pub open: bool,
 }
 
-/// `SearchUsers`; the answer is `UsersFound`.
+/// A presence value that the searcher sees is this.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PresenceIs {
+    /// The attribute.
+    pub name: AttributeName,
+    /// Its text, capitals or not.
+    #[schemars(length(max = 1024))]
+    pub value: String,
+}
+
+/// `SearchUsers`, by name, by presence, or by both; the answer is `UsersFound`.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchUsers {
     /// Those whose name begins so.
-    pub name: Needle,
-    /// Those after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Needle>,
+    /// Those whose presence is all of this, as far as one sees it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = crate::presence::MAX_CONDITIONS))]
+    pub presence: Vec<PresenceIs>,
+    /// Those after this one, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<UserName>,
+    /// From where the answer before said to go on, by presence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub from: Option<String>,
 }
 
 /// `UsersFound`: a page of users.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UsersFound {
-    /// In order of their names.
+    /// By name: in order of their names.
     pub users: Vec<UserName>,
-    /// Where to go on; left out at the end.
+    /// Where to go on, by name; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<UserName>,
+    /// Where to go on, by presence; left out at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub from: Option<String>,
 }

@@ -10,7 +10,7 @@ use crate::im::limits::MAX_PAGE;
 use crate::im::log::{Entry, Logged};
 use crate::im::names::{GroupName, Topic};
 use crate::im::primitive::{
-    GroupLeft, InviteInfo, JoinGroup, LeaveGroup, LeftBecause, ModifyJoin, Role, Status,
+    GroupInfo, GroupLeft, InviteInfo, JoinGroup, LeaveGroup, LeftBecause, ModifyJoin, Role, Status,
 };
 use crate::im::record::{GroupRecord, InviteRecord, MemberRecord, Members};
 use crate::im::status::Code;
@@ -18,7 +18,11 @@ use crate::im::status::Code;
 /// How many pages of groups with one topic are looked through for one that takes another member.
 const MOST_PAGES: usize = 10;
 
-pub(super) fn join(draft: &mut Draft<'_>, caller: &Caller, join: JoinGroup) -> Answer {
+pub(super) fn join(
+    draft: &mut Draft<'_>,
+    caller: &Caller,
+    join: JoinGroup,
+) -> Result<GroupInfo, Refusal> {
     check_room_for_groups(draft, &caller.user)?;
     let group = match (join.group, join.topic) {
         (Some(group), _) => group,
@@ -58,7 +62,7 @@ pub(super) fn join(draft: &mut Draft<'_>, caller: &Caller, join: JoinGroup) -> A
     let mut told = no_change(group.clone());
     told.joined.push(member_info(&caller.user, &own, false));
     tell(draft, &now, caller, told);
-    Ok(info(group, record, &now, &caller.user, None).into())
+    Ok(info(group, record, &now, &caller.user, None))
 }
 
 /// The group, if the one who asks may come into it.

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 
 use super::draft::{Answer, Draft, Refusal, Reply};
-use super::reach::{canonical, contact_of, phone_of, reachable, user_of};
+use super::reach::{canonical, contact_of, is_phone, phone_of, reachable, user_of};
+use super::sms::waiting::BEFORE_NEW;
 use super::texts::Carried;
 use super::{Caller, Service};
 use crate::clock::WallTime;
 use crate::im::change::Change;
 use crate::im::log::{Due, Entry, Logged};
-use crate::im::names::{GroupName, ListName, MessageId, TransactionId};
+use crate::im::names::{GroupName, ListName, MessageId, Position, TransactionId};
 use crate::im::primitive::{
     Accepted, Contact, Failed, Forward, Incoming, MemberAddress, Message, Recipient, Saying,
     Sender, Sent, Settings, Status,
@@ -30,6 +31,16 @@ struct Target {
     phone: Option<(PhoneNumber, PhoneRecord)>,
     /// As the sender addressed it.
     address: Recipient,
+}
+
+/// The phone that a member of a group is.
+enum PhoneTarget {
+    /// None, or this one; one that is signed out gets it later.
+    Is(Option<(PhoneNumber, PhoneRecord)>),
+    /// It wants nothing.
+    Stopped,
+    /// The sender has used up its texts.
+    TooFast,
 }
 
 /// Everybody who gets a message.
@@ -182,8 +193,13 @@ impl Service {
             targets.fail(address, Code::InboxFull);
             return Ok(());
         }
-        if phone.as_ref().is_some_and(|(_, phone)| phone.signed_in)
-            && self.texts.take(&caller.user, draft.now.moment).is_err()
+        if phone.as_ref().is_some_and(|(_, phone)| phone.stopped) && is_phone(&user) {
+            // It wants nothing, and has nothing else to be reached by.
+            targets.fail(address, Code::UnknownRecipient);
+            return Ok(());
+        }
+        if phone.as_ref().is_some_and(|(_, phone)| phone.takes_texts())
+            && !self.may_text(&caller.user, draft.now.moment)
         {
             targets.fail(address, Code::TooFast);
             return Ok(());
@@ -259,13 +275,17 @@ impl Service {
                 targets.fail(recipient, Code::InboxFull);
                 continue;
             }
-            let phone = self.phone_target(draft, caller, user)?;
-            targets.found.push(Target {
-                user: user.clone(),
-                record,
-                phone,
-                address: recipient,
-            });
+            match self.phone_target(draft, caller, user)? {
+                // A phone that wants nothing gets nothing, and nobody need know.
+                PhoneTarget::Stopped => {}
+                PhoneTarget::TooFast => targets.fail(recipient, Code::TooFast),
+                PhoneTarget::Is(phone) => targets.found.push(Target {
+                    user: user.clone(),
+                    record,
+                    phone,
+                    address: recipient,
+                }),
+            }
         }
         Ok(targets)
     }
@@ -299,13 +319,16 @@ impl Service {
                     targets.fail(address, Code::InboxFull);
                     return Ok(targets);
                 }
-                let phone = self.phone_target(draft, caller, user)?;
-                targets.found.push(Target {
-                    user: user.clone(),
-                    record,
-                    phone,
-                    address,
-                });
+                match self.phone_target(draft, caller, user)? {
+                    PhoneTarget::Stopped => targets.fail(address, Code::UnknownRecipient),
+                    PhoneTarget::TooFast => targets.fail(address, Code::TooFast),
+                    PhoneTarget::Is(phone) => targets.found.push(Target {
+                        user: user.clone(),
+                        record,
+                        phone,
+                        address,
+                    }),
+                }
             }
             _ => targets.fail(address, Code::UnknownRecipient),
         }
@@ -318,15 +341,23 @@ impl Service {
         draft: &Draft<'_>,
         caller: &Caller,
         user: &UserName,
-    ) -> Shelved<Option<(PhoneNumber, PhoneRecord)>> {
+    ) -> Shelved<PhoneTarget> {
         let Some(number) = phone_of(user) else {
-            return Ok(None);
+            return Ok(PhoneTarget::Is(None));
         };
-        let Some(record) = draft.shelf.phone(&number)?.filter(|phone| phone.signed_in) else {
-            return Ok(None);
+        let record = draft.shelf.phone(&number)?;
+        let Some(record) = record.filter(|record| record.user == *user) else {
+            return Ok(PhoneTarget::Is(None));
         };
-        let may = self.texts.take(&caller.user, draft.now.moment).is_ok();
-        Ok(may.then_some((number, record)))
+        if record.stopped {
+            return Ok(PhoneTarget::Stopped);
+        }
+        let is_paid = !record.signed_in || self.may_text(&caller.user, draft.now.moment);
+        Ok(if is_paid {
+            PhoneTarget::Is(Some((number, record)))
+        } else {
+            PhoneTarget::TooFast
+        })
     }
 
     /// Into the recipient's log, and to its phones.
@@ -343,8 +374,14 @@ impl Service {
             phone,
             address,
         } = target;
-        let is_phone = phone_of(&user).is_some();
-        let by_text = phone.as_ref().is_some_and(|(_, phone)| phone.signed_in);
+        let is_phone = is_phone(&user);
+        let by_text = match &phone {
+            // What waits goes first, as far as one message may pay for that; else this one waits as well.
+            Some((number, phone)) if phone.takes_texts() => {
+                self.feed_phone(draft, number, BEFORE_NEW)?.is_done
+            }
+            _ => false,
+        };
         // A phone that gets it now reports by the carrier; everybody else by confirming the entry.
         let due = (carried.report && !(is_phone && by_text)).then(|| Due {
             sender: carried.sender.clone(),
@@ -352,13 +389,15 @@ impl Service {
             recipient: address.clone(),
         });
         let position = draft.append(&user, entry, due)?;
-        if let Some((number, phone)) = phone {
-            if phone.signed_in {
+        if let Some((number, _)) = phone {
+            if by_text {
                 let log = (!is_phone).then(|| (user.clone(), position));
-                self.text(draft, &number, &phone, carried, address, log)?;
+                self.text(draft, &number, carried, address, log)?;
                 if is_phone {
                     draft.received(&user, position)?;
                 }
+            } else {
+                wait(draft, &number, position)?;
             }
             return Ok(());
         }
@@ -371,17 +410,33 @@ impl Service {
                 Forward::WhenAway => !self.points.has(&user),
                 Forward::Never => false,
             };
+            if !is_wanted || phone.stopped {
+                continue;
+            }
+            if !phone.signed_in || !self.feed_phone(draft, &number, BEFORE_NEW)?.is_done {
+                wait(draft, &number, position)?;
+                continue;
+            }
             // Beyond its sender's share it waits in the log.
-            if is_wanted
-                && phone.signed_in
-                && self.texts.take(carried.sender, draft.now.moment).is_ok()
-            {
+            if self.may_text(carried.sender, draft.now.moment) {
                 let log = Some((user.clone(), position));
-                self.text(draft, &number, &phone, carried, address.clone(), log)?;
+                self.text(draft, &number, carried, address.clone(), log)?;
             }
         }
         Ok(())
     }
+}
+
+/// An entry waits for a phone until it signs in.
+fn wait(draft: &mut Draft<'_>, number: &PhoneNumber, position: Position) -> Shelved<()> {
+    let mut record = known_phone(draft, number)?;
+    if record.waits_from.is_none() {
+        record.waits_from = Some(position);
+        draft
+            .changes
+            .push(Change::Phone(number.clone(), Some(record)));
+    }
+    Ok(())
 }
 
 /// A text is there, and not too long.
@@ -409,26 +464,28 @@ pub(super) fn not_a_member(draft: &Draft<'_>, group: &GroupName) -> Shelved<Refu
     })
 }
 
-/// A phone; one that nobody knew becomes a user of its own.
-pub(super) fn known_phone(draft: &mut Draft<'_>, number: &PhoneNumber) -> Shelved<PhoneRecord> {
+/// A phone, if it is known, with what this request has changed of it.
+pub(super) fn known_by_now(
+    draft: &Draft<'_>,
+    number: &PhoneNumber,
+) -> Shelved<Option<PhoneRecord>> {
     let made = draft.changes.iter().rev().find_map(|change| match change {
         Change::Phone(phone, Some(record)) if phone == number => Some(record.clone()),
         _ => None,
     });
-    if let Some(record) = made {
-        return Ok(record);
+    match made {
+        Some(record) => Ok(Some(record)),
+        None => draft.shelf.phone(number),
     }
-    if let Some(record) = draft.shelf.phone(number)? {
+}
+
+/// A phone; one that nobody knew becomes a user of its own.
+pub(super) fn known_phone(draft: &mut Draft<'_>, number: &PhoneNumber) -> Shelved<PhoneRecord> {
+    if let Some(record) = known_by_now(draft, number)? {
         return Ok(record);
     }
     let user = user_of(number);
-    let record = PhoneRecord {
-        user: user.clone(),
-        forward: Forward::Always,
-        signed_in: true,
-        last_partner: None,
-        last_written: None,
-    };
+    let record = PhoneRecord::of(user.clone(), Forward::Always);
     if draft.shelf.user(&user)?.is_none() {
         let made = new_user(draft.now.wall);
         draft.changes.push(Change::User(user, Some(made)));

@@ -13,27 +13,33 @@ mod invites;
 mod lists;
 mod members;
 mod messages;
+mod noticed;
 mod phones;
 mod points;
+mod presence;
 mod rates;
 mod reach;
 mod replies;
 mod search;
 mod sign_in;
 mod sign_up;
+mod sms;
 mod texts;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use self::draft::{Answer, Draft, Refusal, Reply};
 use self::points::{Point, Points};
+pub use self::presence::BuddySeen;
 use self::rates::Rates;
+use self::sms::loops::Loops;
 use super::auth::{Nonces, Slow, SlowRule};
 use super::chance::Chance;
 use super::change::Change;
-use super::config::Config;
+use super::config::{Config, PhoneConfig};
 use super::effects::{Effects, Now, Origin};
 use super::names::{ConnectionId, SessionId, TransactionId};
 use super::primitive::{FromClient, Outgoing, Request, Status, Tag, ToClient, Unreadable, Word};
@@ -88,7 +94,17 @@ pub struct Service {
     codes_of_user: Rates<UserName>,
     codes_to_phone: Rates<PhoneNumber>,
     sign_ups: Rates<Origin>,
+    presence: crate::presence::Service,
+    presence_due: Option<Moment>,
+    presence_rates: Rates<UserName>,
+    /// Answers to what phones write.
+    answers: Rates<PhoneNumber>,
+    /// Phones that were told that they get none for a while.
+    quiet: HashSet<PhoneNumber>,
+    loops: Loops,
     next_sweep: Moment,
+    texts_held: bool,
+    refused_sign_ins: u64,
     is_closing: bool,
 }
 
@@ -96,10 +112,20 @@ impl Service {
     /// A service. `secret` is the same for all its life and kept by its owner; `seed` is another one each time.
     pub fn new(config: Config, secret: [u8; 32], seed: [u8; 32]) -> Result<Self, Refused> {
         config.check()?;
+        if let Some(phones) = &config.phones {
+            phones.check_language()?;
+        }
         let mut chance = Chance::new(seed);
         let second = Duration::from_secs(1);
-        let (texts, codes) = config.phones.as_ref().map_or((0, 0), |phones| {
-            (phones.texts_per_hour, phones.codes_per_hour)
+        let phones = config.phones.as_ref();
+        let (texts, codes, answers) = phones.map_or((0, 0, 0), |phones| {
+            let PhoneConfig {
+                texts_per_hour,
+                codes_per_hour,
+                answers_per_hour,
+                ..
+            } = phones;
+            (*texts_per_hour, *codes_per_hour, *answers_per_hour)
         });
         Ok(Self {
             nonces: Nonces::new(&mut chance, config.nonce_good_for),
@@ -117,7 +143,19 @@ impl Service {
             codes_of_user: Rates::new(codes, HOUR, codes),
             codes_to_phone: Rates::new(codes, HOUR, codes),
             sign_ups: Rates::new(sign_up::PER_HOUR, HOUR, sign_up::PER_HOUR),
+            presence: presence::empty(&config),
+            presence_due: None,
+            presence_rates: Rates::new(
+                config.presence_per_second,
+                second,
+                config.presence_per_second.saturating_mul(10),
+            ),
+            answers: Rates::new(answers, HOUR, answers),
+            quiet: HashSet::new(),
+            loops: Loops::default(),
             next_sweep: Moment::START,
+            texts_held: false,
+            refused_sign_ins: 0,
             is_closing: false,
             config: Arc::new(config),
         })
@@ -131,10 +169,14 @@ impl Service {
     /// A connection went. Its sessions go on without one.
     pub fn disconnected(&mut self, now: Now, connection: ConnectionId) -> Effects {
         let gone = self.points.disconnect(connection);
-        let changes = gone
+        for (session, point) in &gone {
+            self.point_went(now, *session, &point.user);
+        }
+        let mut changes = gone
             .into_iter()
             .map(|(session, point)| mark(now, session, &point))
             .collect();
+        self.keep_presence(now, &mut changes);
         Effects {
             changes,
             ..Effects::default()
@@ -146,20 +188,46 @@ impl Service {
         self.is_closing = true;
     }
 
+    /// Whether whoever carries texts has no room for more: then no user's message goes to a phone. What the service itself
+    /// answers to phones still does.
+    pub const fn hold_texts(&mut self, hold: bool) {
+        self.texts_held = hold;
+    }
+
+    /// Whether a message of a user may become one more text.
+    fn may_text(&mut self, user: &UserName, now: Moment) -> bool {
+        !self.texts_held && self.texts.take(user, now).is_ok()
+    }
+
     /// How many points there are.
     pub fn points(&self) -> usize {
         self.points.len()
     }
 
+    /// How many users have a point.
+    pub fn users(&self) -> usize {
+        self.points.users()
+    }
+
+    /// How many sign-ins were refused, for a wrong name, password or client id.
+    pub const fn refused_sign_ins(&self) -> u64 {
+        self.refused_sign_ins
+    }
+
     /// When [`Self::handle_timeout`] is due.
-    pub const fn poll_timeout(&self) -> Moment {
-        self.next_sweep
+    pub fn poll_timeout(&self) -> Moment {
+        self.presence_due()
+            .map_or(self.next_sweep, |due| due.min(self.next_sweep))
     }
 
     /// Looks through what lapses. Called too early it does nothing.
     pub fn handle_timeout(&mut self, now: Now, shelf: &dyn Shelf) -> Effects {
+        let mut effects = Effects::default();
+        if self.presence_due().is_some_and(|due| due <= now.moment) {
+            self.presence_timeout(now, shelf, &mut effects);
+        }
         if now.moment < self.next_sweep {
-            return Effects::default();
+            return effects;
         }
         self.next_sweep = now.moment + SWEEP_EVERY;
         self.slow_accounts.sweep(now.moment);
@@ -169,9 +237,15 @@ impl Service {
         self.codes_of_user.sweep(now.moment);
         self.codes_to_phone.sweep(now.moment);
         self.sign_ups.sweep(now.moment);
-        let mut effects = Effects::default();
+        self.presence_rates.sweep(now.moment);
+        self.idle_points(now);
+        self.keep_presence(now, &mut effects.changes);
+        self.answers.sweep(now.moment);
+        self.quiet
+            .retain(|phone| !self.answers.has(phone, now.moment));
+        self.loops.sweep(now.moment);
         match self.lapsed_uploads(now, shelf) {
-            Ok(changes) => effects.changes = changes,
+            Ok(changes) => effects.changes.extend(changes),
             Err(why) => tracing::error!("{why}; content that was never finished stays for now"),
         }
         effects
@@ -282,11 +356,14 @@ impl Service {
                 return effects;
             }
         }
+        self.touched(draft.now, session);
+        let acts_on_presence = presence::acts(&primitive);
         let answered = self.dispatch(&mut draft, &caller, &transaction, primitive);
         let reply = match answered {
             Ok(reply) => reply,
             Err(refusal) => {
                 let mut effects = Effects::default();
+                self.keep_presence(draft.now, &mut effects.changes);
                 let tag = Tag::Answer(transaction);
                 let word = refusal.into_status().into();
                 self.points
@@ -294,6 +371,9 @@ impl Service {
                 return effects;
             }
         };
+        if acts_on_presence {
+            self.keep_presence(draft.now, &mut draft.changes);
+        }
         if !draft.changes.is_empty()
             && let Some(point) = self.points.get_mut(&session)
             && !draft.ended.contains(&session)
@@ -340,16 +420,28 @@ impl Service {
             FromClient::GetGroupInfo(get) => groups::get_info(draft, caller, get),
             FromClient::ModifyGroup(modify) => groups::modify(draft, caller, modify),
             FromClient::DeleteGroup(delete) => groups::delete(draft, caller, delete),
-            FromClient::JoinGroup(join) => members::join(draft, caller, join),
-            FromClient::ModifyJoin(modify) => members::modify(draft, caller, modify),
+            FromClient::JoinGroup(join) => self.join_group(draft, caller, join),
+            FromClient::ModifyJoin(modify) => self.modify_join(draft, caller, modify),
             FromClient::LeaveGroup(leave) => members::leave(draft, caller, leave),
             FromClient::InviteGroup(invite) => {
-                invites::invite(draft, caller, &mut self.chance, invite)
+                let answered = invites::invite(draft, caller, &mut self.chance, invite);
+                self.tell_invited_phones(draft, caller)?;
+                answered
             }
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
             FromClient::SearchGroup(query) => search::groups(draft, caller, query),
-            FromClient::SearchUsers(query) => search::users(draft, caller, query),
+            FromClient::SearchUsers(query) if query.presence.is_empty() => {
+                search::users(draft, caller, &query)
+            }
+            FromClient::SearchUsers(query) => self.search_presence(draft, caller, query),
+
+            FromClient::UpdatePresence(update) => self.update_presence(draft, caller, update),
+            FromClient::GetPresence(get) => self.get_presence(draft, caller, get),
+            FromClient::RequestPresAuth(request) => self.request_pres_auth(draft, caller, &request),
+            FromClient::AuthorizePres(said) => self.authorize_pres(draft, caller, said),
+            FromClient::SubsPresence(subs) => self.subs_presence(draft, caller, subs),
+            FromClient::UnsubsPresence(unsubs) => self.unsubs_presence(caller, &unsubs),
 
             FromClient::StoreContent(store) => {
                 content::store(draft, caller, &mut self.chance, store)
@@ -414,6 +506,7 @@ impl Service {
 
     /// What a draft has beside an answer.
     fn release(&mut self, draft: Draft<'_>, mut effects: Effects) -> Effects {
+        self.tell_presence(&draft);
         for session in draft.feed {
             if let Err(why) = self.points.feed(session, draft.shelf, &mut effects.sends) {
                 // It stays behind, and is fed with its next confirmation or connection.
@@ -445,6 +538,10 @@ impl Service {
         }
         effects.closes.extend(draft.closes);
         effects.changes = draft.changes;
+        self.keep_presence(draft.now, &mut effects.changes);
+        for text in &draft.to_phones {
+            self.loops.comes(&text.recipient, draft.now.moment);
+        }
         effects.to_phones = draft.to_phones;
         effects
     }

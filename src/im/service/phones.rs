@@ -8,6 +8,7 @@ use crate::im::primitive::{
     AddPhone, Forward, ModifyPhone, OwnPhone, Phones, ProvePhone, RemovePhone, Status,
 };
 use crate::im::record::{Key, PhoneRecord, ProofRecord};
+use crate::im::sms::{Place, Say, Telling};
 use crate::im::status::Code;
 use crate::message::{PhoneNumber, UserName};
 
@@ -69,11 +70,10 @@ impl Service {
             add.phone.clone(),
             Some(record),
         ));
-        let text = format!(
-            "{code} is the code to register this phone for {}. If you did not ask for it, ignore it.",
-            caller.user.as_str()
-        );
-        self.say(draft, &add.phone, text);
+        let telling = Telling::new(Say::Code)
+            .with(Place::Code, code)
+            .with(Place::Name, caller.user.as_str());
+        self.tell(draft, &add.phone, &telling)?;
         Ok(Status::done().into())
     }
 
@@ -115,18 +115,15 @@ impl Service {
         user: &UserName,
         phone: &PhoneNumber,
     ) -> Result<(), Refusal> {
-        if let Some(before) = draft.shelf.phone(phone)?
-            && before.user != *user
-        {
-            lose(draft, &before.user, phone)?;
+        let mut record = PhoneRecord::of(user.clone(), Forward::default());
+        if let Some(before) = draft.shelf.phone(phone)? {
+            if before.user != *user {
+                lose(draft, &before.user, phone)?;
+            }
+            // What its owner has said of texts to it holds, whoever the owner signs in as.
+            record.stopped = before.stopped;
+            record.language = before.language;
         }
-        let record = PhoneRecord {
-            user: user.clone(),
-            forward: Forward::default(),
-            signed_in: true,
-            last_partner: None,
-            last_written: None,
-        };
         draft
             .changes
             .push(Change::Phone(phone.clone(), Some(record)));

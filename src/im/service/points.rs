@@ -6,8 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::answers::Answers;
+use crate::clock::Moment;
 use crate::im::effects::Origin;
 use crate::im::limits::WINDOW;
 use crate::im::log::Entry;
@@ -39,6 +41,9 @@ pub(super) struct Point {
     pub(super) confirmed: Position,
     /// What was sent and not confirmed.
     under_way: VecDeque<Position>,
+    /// When its user did something.
+    touched: Moment,
+    is_idle: bool,
 }
 
 impl Point {
@@ -48,6 +53,7 @@ impl Point {
         accepts: Option<Vec<ItemKind>>,
         fed: Position,
         answers: Answers,
+        now: Moment,
     ) -> Self {
         Self {
             user,
@@ -57,6 +63,8 @@ impl Point {
             fed,
             confirmed: fed,
             under_way: VecDeque::new(),
+            touched: now,
+            is_idle: false,
         }
     }
 
@@ -143,12 +151,38 @@ impl Points {
         self.points.len()
     }
 
+    /// How many users have a point.
+    pub(super) fn users(&self) -> usize {
+        self.of_user.len()
+    }
+
     pub(super) fn get(&self, session: &SessionId) -> Option<&Point> {
         self.points.get(session)
     }
 
     pub(super) fn get_mut(&mut self, session: &SessionId) -> Option<&mut Point> {
         self.points.get_mut(session)
+    }
+
+    /// A user has done something at a point. Whose it is, if it was idle until now.
+    pub(super) fn touch(&mut self, session: &SessionId, now: Moment) -> Option<UserName> {
+        let point = self.points.get_mut(session)?;
+        point.touched = now;
+        std::mem::take(&mut point.is_idle).then(|| point.user.clone())
+    }
+
+    /// Points that are idle from now on: nobody has done anything there for so long.
+    pub(super) fn fall_idle(&mut self, now: Moment, after: Duration) -> Vec<(UserName, SessionId)> {
+        let mut fallen = Vec::new();
+        for (session, point) in &mut self.points {
+            if !point.is_idle && point.touched + after <= now {
+                point.is_idle = true;
+                fallen.push((point.user.clone(), *session));
+            }
+        }
+        // In an order of their own, so that the same always leads to the same.
+        fallen.sort_unstable();
+        fallen
     }
 
     /// Whether a user has a point.

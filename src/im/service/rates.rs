@@ -43,6 +43,13 @@ impl<K: Hash + Eq + Clone> Rates<K> {
         Ok(())
     }
 
+    /// Whether it could be done now.
+    pub(super) fn has(&self, who: &K, now: Moment) -> bool {
+        let most = self.every.saturating_mul(self.at_once.saturating_sub(1));
+        let used_until = self.used_until.get(who);
+        used_until.is_none_or(|until| (*until).max(now).since(now) <= most)
+    }
+
     /// Forgets those who have a full share again.
     pub(super) fn sweep(&mut self, now: Moment) {
         self.used_until.retain(|_, until| *until > now);
@@ -62,7 +69,9 @@ mod tests {
         }
         assert_eq!(rates.take(&"alice", now), Err(Duration::from_millis(100)));
         assert_eq!(rates.take(&"bob", now), Ok(()));
+        assert!(!rates.has(&"alice", now) && rates.has(&"carol", now));
         let later = now + Duration::from_millis(100);
+        assert!(rates.has(&"alice", later));
         assert_eq!(rates.take(&"alice", later), Ok(()));
         assert!(rates.take(&"alice", later).is_err());
         rates.sweep(later + Duration::from_secs(9));

@@ -6,10 +6,11 @@ use super::reach::reachable;
 use crate::im::limits::MAX_PAGE;
 use crate::im::names::GroupName;
 use crate::im::primitive::{
-    GroupFound, GroupQuery, GroupsFound, SearchGroup, SearchUsers, UsersFound,
+    GroupFound, GroupQuery, GroupsFound, SearchGroup, SearchUsers, Status, UsersFound,
 };
 use crate::im::record::GroupRecord;
 use crate::im::shelf::Shelved;
+use crate::im::status::Code;
 
 pub(super) fn groups(draft: &Draft<'_>, caller: &Caller, search: SearchGroup) -> Answer {
     let after = search.after.as_ref();
@@ -70,10 +71,14 @@ fn found_group(group: GroupName, record: &GroupRecord, members: usize) -> Shelve
     })
 }
 
-pub(super) fn users(draft: &Draft<'_>, caller: &Caller, search: SearchUsers) -> Answer {
+/// By name alone.
+pub(super) fn users(draft: &Draft<'_>, caller: &Caller, search: &SearchUsers) -> Answer {
+    let Some(name) = &search.name else {
+        return Err(Status::of(Code::MissingElement).at("name").into());
+    };
     let names = draft
         .shelf
-        .users_called(&search.name, search.after.as_ref(), MAX_PAGE)?;
+        .users_called(name, search.after.as_ref(), MAX_PAGE)?;
     let is_full = names.len() == MAX_PAGE;
     let last = names.last().cloned().filter(|_| is_full);
     let mut users = Vec::new();
@@ -85,5 +90,10 @@ pub(super) fn users(draft: &Draft<'_>, caller: &Caller, search: SearchUsers) -> 
             users.push(user);
         }
     }
-    Ok(UsersFound { users, after: last }.into())
+    Ok(UsersFound {
+        users,
+        after: last,
+        from: None,
+    }
+    .into())
 }

@@ -155,6 +155,7 @@ impl Service {
             return Err(Status::of(Code::NoCommonScheme).at("proof").into());
         };
         if !(is_right & known.is_real) {
+            self.refused_sign_ins += 1;
             self.slow_accounts.wrong(user, draft.now.moment);
             self.slow_origins.wrong(&origin, draft.now.moment);
             return Err(Code::SignInRefused.into());
@@ -184,7 +185,7 @@ impl Service {
         let token = STANDARD.encode(self.chance.octets::<32>());
         let record = SessionRecord {
             user: login.user.clone(),
-            client: login.client,
+            client: login.client.clone(),
             point: login.point,
             token: token_digest(&token),
             made_at: draft.now.wall,
@@ -196,12 +197,14 @@ impl Service {
         let head = draft.head(&login.user)?;
         let fed = login.position.unwrap_or(head.received);
         let log = state(head, fed);
+        self.point_came(draft.now, session, &login.user, &login.client);
         let point = Point::new(
             login.user,
             connection,
             login.accepts,
             log.fed_from,
             Answers::default(),
+            draft.now.moment,
         );
         draft.changes.push(mark(draft.now, session, &point));
         self.points.attach(session, point);
@@ -319,8 +322,17 @@ impl Service {
         let answers = Answers::from_kept(draft.shelf.remembered(&session)?);
         let head = draft.head(&user)?;
         let log = state(head, resume.position.unwrap_or(confirmed));
-        let point = Point::new(user, connection, record.accepts, log.fed_from, answers);
+        let moment = draft.now.moment;
+        let point = Point::new(
+            user,
+            connection,
+            record.accepts,
+            log.fed_from,
+            answers,
+            moment,
+        );
         draft.changes.push(mark(draft.now, session, &point));
+        self.point_came(draft.now, session, &point.user, &record.client);
         // A connection that has lost its last session to another one is of no use any more.
         if let Some((gone, is_last)) = self.points.detach(session)
             && is_last

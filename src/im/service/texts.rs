@@ -1,6 +1,8 @@
 //! Texts to phones: how a message looks as SMS, from which number it comes, and what becomes of it.
 
 use super::draft::Draft;
+use super::messages::{known_by_now, known_phone};
+use super::reach::phone_of;
 use super::replies::{ReplyAddress, reply_address};
 use super::{Caller, Service};
 use crate::clock::WallTime;
@@ -12,6 +14,7 @@ use crate::im::phone::{TextFate, TextToPhone};
 use crate::im::primitive::{Delivered, MemberAddress, Recipient, Sender};
 use crate::im::record::{PhoneRecord, TextMessage, TextRecord};
 use crate::im::shelf::{Shelf, Shelved};
+use crate::im::sms::{Place, Say, Telling};
 use crate::message::{Party, PhoneNumber, UserName};
 use crate::private::Private;
 use crate::text::{Cost, Width, lookalike};
@@ -33,7 +36,6 @@ impl Service {
         &mut self,
         draft: &mut Draft<'_>,
         number: &PhoneNumber,
-        phone: &PhoneRecord,
         carried: &Carried<'_>,
         address: Recipient,
         log: Option<(UserName, Position)>,
@@ -49,14 +51,12 @@ impl Service {
                 is_known: false,
             },
         };
+        let mut phone = known_phone(draft, number)?;
         if partner.is_some() && phone.last_partner != partner {
-            let record = PhoneRecord {
-                last_partner: partner,
-                ..phone.clone()
-            };
+            phone.last_partner = partner;
             draft
                 .changes
-                .push(Change::Phone(number.clone(), Some(record)));
+                .push(Change::Phone(number.clone(), Some(phone)));
         }
         let text = compose(
             &shown(carried.from),
@@ -104,6 +104,55 @@ impl Service {
         });
     }
 
+    /// The same, unasked: not to a phone that wants nothing.
+    pub(super) fn tell(
+        &mut self,
+        draft: &mut Draft<'_>,
+        number: &PhoneNumber,
+        telling: &Telling,
+    ) -> Shelved<()> {
+        let phone = known_by_now(draft, number)?;
+        if phone.as_ref().is_some_and(|phone| phone.stopped) {
+            return Ok(());
+        }
+        let Some(config) = &draft.config.phones else {
+            return Ok(());
+        };
+        let chosen = phone.as_ref().and_then(|phone| phone.language.as_ref());
+        let language = config.languages.of(chosen.unwrap_or(&config.language));
+        let text = language.tell(telling);
+        self.say(draft, number, text);
+        Ok(())
+    }
+
+    /// Phones that are users hear of invitations by text; each is one of the texts of the user that invites.
+    pub(super) fn tell_invited_phones(
+        &mut self,
+        draft: &mut Draft<'_>,
+        caller: &Caller,
+    ) -> Shelved<()> {
+        let invited: Vec<_> = draft
+            .appended
+            .iter()
+            .filter_map(|appended| match appended.entry.logged() {
+                Logged::InviteUser(invite) => {
+                    Some((phone_of(&appended.user)?, invite.group.clone()))
+                }
+                _ => None,
+            })
+            .collect();
+        for (number, group) in invited {
+            let takes = known_by_now(draft, &number)?.is_some_and(|phone| phone.takes_texts());
+            if takes && self.may_text(&caller.user, draft.now.moment) {
+                let telling = Telling::new(Say::Invited)
+                    .with(Place::Name, caller.user.as_str())
+                    .with(Place::Group, group.as_str());
+                self.tell(draft, &number, &telling)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The carrier's word on a text: its sender gets a report, if it wants one (G18).
     pub fn fate(&mut self, now: Now, shelf: &dyn Shelf, fate: TextFate) -> Shelved<Effects> {
         let config = std::sync::Arc::clone(&self.config);
@@ -112,6 +161,9 @@ impl Service {
             return Ok(Effects::default());
         };
         draft.changes.push(Change::Text(fate.id, None));
+        if let Some(state) = fate.phone_state() {
+            self.phone_seen(now, shelf, &record.phone, state);
+        }
         if let Some(text) = record.message {
             report(&mut draft, text, fate)?;
         }

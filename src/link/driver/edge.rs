@@ -21,6 +21,9 @@ use crate::ring::Ring;
 /// another must not fill a slow line.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// How long, beside three round trips, a connection that was made may take to come up: its hello goes four times a second.
+const GREETING: Duration = Duration::from_millis(500);
+
 /// The link of one edge. It runs until it is stopped or dropped.
 pub struct EdgeLink {
     board: Arc<Board>,
@@ -110,6 +113,19 @@ struct Running {
     orders: watch::Sender<Option<Reason>>,
     /// Whether it came up.
     opened: bool,
+    /// Until when it may still be greeting central; then another one is begun beside it.
+    greets_until: Moment,
+}
+
+impl Running {
+    fn close(&self, reason: Reason) {
+        self.orders.send_replace(Some(reason));
+    }
+
+    /// Whether it may come up at any moment.
+    fn is_greeting(&self, now: Moment) -> bool {
+        !self.opened && now < self.greets_until && self.orders.borrow().is_none()
+    }
 }
 
 /// Keeps the connections of an edge.
@@ -172,7 +188,7 @@ impl<K: Keeper> Caller<K> {
         }
         self.attempts.abort_all();
         for running in self.sessions.values() {
-            running.orders.send_replace(Some(Reason::Stopping));
+            running.close(Reason::Stopping);
         }
         while self.tasks.join_next().await.is_some() {}
         self.board.turn(Phase::Stopped, self.clock.wall());
@@ -193,7 +209,12 @@ impl<K: Keeper> Caller<K> {
             Ok(connection) => {
                 // Until the session is up the line may still swallow it; so the next attempt stays due.
                 self.redial.unreachable();
-                self.begin(connection);
+                // On a slow line several are answered before the first is up; each would take over from the one before.
+                if self.sessions.values().any(|it| it.is_greeting(now)) {
+                    connection.close("another connection of this edge was faster");
+                } else {
+                    self.begin(connection, now);
+                }
             }
             Err(error) => {
                 self.log.failure(&error, now);
@@ -214,8 +235,9 @@ impl<K: Keeper> Caller<K> {
         }
     }
 
-    fn begin(&mut self, connection: Connection) {
+    fn begin(&mut self, connection: Connection, now: Moment) {
         self.last += 1;
+        let greets_until = now + 3 * connection.rtt() + GREETING;
         let (orders, ordered) = watch::channel(None);
         let beginning = Beginning {
             number: self.last,
@@ -233,6 +255,7 @@ impl<K: Keeper> Caller<K> {
         let running = Running {
             orders,
             opened: false,
+            greets_until,
         };
         self.sessions.insert(self.last, running);
     }
@@ -241,7 +264,7 @@ impl<K: Keeper> Caller<K> {
     fn close_others(&self, but: Option<u64>) {
         for (number, running) in &self.sessions {
             if Some(*number) != but {
-                running.orders.send_replace(Some(Reason::Replaced));
+                running.close(Reason::Replaced);
             }
         }
     }
@@ -263,7 +286,7 @@ impl<K: Keeper> Caller<K> {
                 self.attempts = JoinSet::new();
                 // Central takes the youngest; so do we, and one that is younger still may come up yet.
                 for (_, running) in self.sessions.range(..number) {
-                    running.orders.send_replace(Some(Reason::Replaced));
+                    running.close(Reason::Replaced);
                 }
                 self.board.up(number, far, self.clock.wall());
             }
@@ -286,7 +309,7 @@ impl<K: Keeper> Caller<K> {
 
     fn close(&self, number: u64) {
         if let Some(running) = self.sessions.get(&number) {
-            running.orders.send_replace(Some(Reason::Replaced));
+            running.close(Reason::Replaced);
         }
     }
 

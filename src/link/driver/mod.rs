@@ -25,7 +25,7 @@
 //!
 //! # Parts
 //!
-//! `session` is one connection's loop; `jobs` what it has others do meanwhile; `edge` and `central` keep connections
+//! `session` is one connection's loop; `waking` its timer; `jobs` what it has others do meanwhile; `edge` and `central` keep connections
 //! coming; `status` is what they show.
 
 mod central;
@@ -34,6 +34,7 @@ mod jobs;
 mod keeper;
 mod session;
 mod status;
+mod waking;
 
 pub use central::CentralLinks;
 pub use edge::EdgeLink;

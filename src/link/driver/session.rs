@@ -1,19 +1,19 @@
 //! One connection's loop: carries packets, keeps time, and has done what the machine asks for.
 
 use std::collections::HashSet;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt as _;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Sleep;
 
 use super::PROGRAM;
 use super::jobs::{Done, Jobs};
 use super::keeper::{Alarm, Keeper};
 use super::status::{Board, FarEnd, LineStatus, RingStanding, RingStatus};
+use super::waking::Waking;
 use crate::clock::{Clock, Moment, WallTime};
 use crate::link::transport::{Carrier, Connection, Ended};
 use crate::link::{Action, Config, Peer, Reason, Role};
@@ -25,8 +25,10 @@ const BURST: usize = 64;
 const QUEUE_TIME: Duration = Duration::from_millis(5);
 /// … and at least so many packets. Whatever is urgent stands behind it.
 const LEAST_QUEUE: usize = 2;
-/// When a carrier whose queue is long enough is looked at again. Timers are no finer.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
+/// What a packet may take in a carrier's queue beside its octets, at most.
+const DESCRIPTION: usize = 64;
+/// When a carrier whose queue is long enough is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_micros(500);
 /// How long a goodbye may take to be heard.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// How often figures are shown. Whoever reads them sees nothing older than this, or than the last thing that happened.
@@ -129,14 +131,13 @@ pub(super) async fn run<K: Keeper>(beginning: Beginning<K>) {
         .map(|(place, ring)| changed(place, ring.changes()))
         .collect();
     let clock = session.clock;
-    let mut sleep = pin!(tokio::time::sleep(LAST_WORDS));
-    let mut armed: Option<Moment> = None;
+    let mut waking = Waking::new(clock);
     loop {
         session.work();
         if session.is_over() {
             break;
         }
-        arm(sleep.as_mut(), &mut armed, session.deadline(), clock);
+        waking.set(session.deadline());
         tokio::select! {
             packet = connection.recv() => session.take(packet),
             Some((place, receiver)) = changes.next() => {
@@ -144,7 +145,7 @@ pub(super) async fn run<K: Keeper>(beginning: Beginning<K>) {
                 changes.push(changed(place, receiver));
             }
             Some(done) = session.jobs.next() => session.done(done),
-            () = &mut sleep, if armed.is_some() => armed = None,
+            () = waking.rings() => {}
             Ok(()) = orders.changed() => {
                 if let Some(reason) = orders.borrow_and_update().clone() {
                     session.peer.close(clock.now(), reason);
@@ -183,16 +184,6 @@ fn changed(place: usize, mut receiver: watch::Receiver<()>) -> Changed {
         let _lives = receiver.changed().await;
         (place, receiver)
     })
-}
-
-/// Sets the sleep if it would end too late. One that ends too early does no harm.
-fn arm(sleep: Pin<&mut Sleep>, armed: &mut Option<Moment>, deadline: Option<Moment>, clock: Clock) {
-    if let Some(deadline) = deadline
-        && armed.is_none_or(|armed| deadline < armed)
-    {
-        sleep.reset(clock.instant(deadline).into());
-        *armed = Some(deadline);
-    }
 }
 
 impl<K: Keeper> Session<K> {
@@ -289,18 +280,25 @@ impl<K: Keeper> Session<K> {
         let rate = self.peer.statistics().rate;
         let in_time = rate * QUEUE_TIME.as_micros() as u64 / 1_000_000;
         let enough = (in_time as usize).max(LEAST_QUEUE * longest);
+        // What the carrier sends meanwhile makes more room; it is asked again when what it had is used up.
+        let (mut queued, mut room) = (self.connection.queued(), self.connection.room());
         loop {
-            if self.connection.queued() >= enough {
+            if queued >= enough || room < longest {
+                (queued, room) = (self.connection.queued(), self.connection.room());
+            }
+            if queued >= enough {
                 self.enough_until = Some(now + LOOK_AGAIN);
                 return;
             }
-            let room = self.connection.room().min(longest);
             if room < longest {
                 self.enough_until = Some(now + LOOK_AGAIN);
             }
-            let Some(packet) = self.peer.poll_transmit(now, room) else {
+            let Some(packet) = self.peer.poll_transmit(now, room.min(longest)) else {
                 return;
             };
+            let takes = packet.len() + DESCRIPTION;
+            queued += takes;
+            room = room.saturating_sub(takes);
             if let Err(error) = self.connection.send(packet) {
                 // The machine finds out that it did not arrive; why, is of interest here only.
                 tracing::debug!(%error, "a packet was not taken by the carrier");
@@ -397,10 +395,10 @@ impl<K: Keeper> Session<K> {
             } => match result {
                 Ok(()) => {
                     tracing::info!(ring = %self.rings[ring].name(), %sequence, "repaired from the far end's copy");
-                    self.peer.repaired(now, ring, sequence);
+                    self.peer.ring_changed(now, ring);
                 }
                 // Another connection was faster.
-                Err(StoreError::Misstep(_)) => self.peer.repaired(now, ring, sequence),
+                Err(StoreError::Misstep(_)) => self.peer.ring_changed(now, ring),
                 Err(why) => self.store_failed(now, ring, &why),
             },
             Done::Adopted { ring, result } => match result {

@@ -52,7 +52,7 @@ impl Origin {
     }
 
     pub(in crate::link) fn take_copy<R: RingView>(
-        &self,
+        &mut self,
         at: &At<'_, R>,
         sequence: Sequence,
         carried: Carried,
@@ -67,17 +67,21 @@ impl Origin {
             carried.retrieved_at,
             DeliveryKey::NONE,
         );
-        actions.push(match parcel {
-            Some(parcel) => Action::Repair {
+        match parcel {
+            Some(parcel) => {
+                // Asked for twice it may come twice, and is put back once. If that fails, so does the ring.
+                self.asking.remove(&sequence);
+                actions.push(Action::Repair {
+                    ring: at.place,
+                    sequence,
+                    parcel,
+                });
+            }
+            None => actions.push(Action::BadChecksum {
                 ring: at.place,
                 sequence,
-                parcel,
-            },
-            None => Action::BadChecksum {
-                ring: at.place,
-                sequence,
-            },
-        });
+            }),
+        }
     }
 
     pub(in crate::link) fn take_copy_part<R: RingView>(
@@ -100,10 +104,6 @@ impl Origin {
             self.copies.remove(&part.sequence);
             self.take_copy(at, part.sequence, whole, actions);
         }
-    }
-
-    pub(in crate::link) fn repaired(&mut self, sequence: Sequence) {
-        self.asking.remove(&sequence);
     }
 
     /// No copy is left: the mirror is to know, and an operator.

@@ -257,19 +257,17 @@ impl Origin {
         at: &At<'_, R>,
         sequences: &[Sequence],
     ) -> Result<(), Reason> {
+        let mut ended = Vec::with_capacity(sequences.len());
         for &sequence in sequences {
-            let outcome = self.taking.remove(&sequence);
+            ended.push((sequence, self.taking.remove(&sequence)));
             self.flights.remove(sequence);
             self.again.remove(&sequence);
             self.spare.remove(&sequence);
             self.asking.remove(&sequence);
             self.lost.remove(&sequence);
-            let done = match outcome {
-                Some(outcome) => at.ring.process_as(sequence, outcome),
-                None => at.ring.process(sequence),
-            };
-            done.map_err(|why| misstep(at.ring, why))?;
         }
+        let done = at.ring.process_all(ended);
+        done.map_err(|why| misstep(at.ring, why))?;
         self.taken.change();
         Ok(())
     }

@@ -79,6 +79,9 @@ impl Origin {
             if self.again.is_empty() && self.parting.is_none() {
                 self.load_new(at, until, &mut run, &mut went, loading);
             }
+            if !went.is_empty() {
+                sure(at.ring, at.ring.mark_all_sent(&went));
+            }
             for sequence in went {
                 self.note_sent(at, sequence, loading);
             }
@@ -142,13 +145,13 @@ impl Origin {
         });
     }
 
+    /// What the connection keeps of a message that goes.
     fn note_sent<R: RingView>(
         &mut self,
         at: &At<'_, R>,
         sequence: Sequence,
         loading: &mut Loading<'_>,
     ) {
-        sure(at.ring, at.ring.mark_sent(sequence));
         let times = self.flies(sequence, loading.now, loading.number);
         loading.cargo.push(Cargo::Message {
             port: at.place,
@@ -241,6 +244,7 @@ impl Origin {
                 .ring
                 .look(|array| self.load_one(at.index, array, sequence, &mut run, loading));
             match loaded {
+                // It was marked as sent when it went the first time.
                 Loaded::In => self.note_sent(at, sequence, loading),
                 Loaded::Gone | Loaded::Long => {}
                 Loaded::Full => return,

@@ -1,4 +1,4 @@
-//! What the owner says: a ring changed, something is durable, kept, repaired, or failed.
+//! What the owner says: a ring changed, something is durable, kept, or failed.
 
 use super::Peer;
 use crate::clock::Moment;
@@ -11,7 +11,8 @@ use crate::link::reason::{Reason, ShutReason};
 use crate::link::view::RingView;
 
 impl<R: RingView> Peer<R> {
-    /// A ring changed: a message was stored at its origin, or passed on at its mirror.
+    /// A ring changed: a message was stored at its origin, or passed on at its mirror, or
+    /// [`Action::Repair`](crate::link::Action::Repair) is done, durably.
     pub fn ring_changed(&mut self, now: Moment, ring: usize) {
         let Some(port) = self.ports.get_mut(ring) else {
             return;
@@ -98,14 +99,6 @@ impl<R: RingView> Peer<R> {
     /// An outcome batch of [`Action::Outcomes`](crate::link::Action::Outcomes) is kept: the messages are processed.
     pub fn outcomes_taken(&mut self, now: Moment, ring: usize, sequences: &[Sequence]) {
         self.with_origin(now, ring, |origin, at| origin.outcomes_taken(at, sequences));
-    }
-
-    /// [`Action::Repair`](crate::link::Action::Repair) is done, durably.
-    pub fn repaired(&mut self, now: Moment, ring: usize, sequence: Sequence) {
-        self.with_origin(now, ring, |origin, _| {
-            origin.repaired(sequence);
-            Ok(())
-        });
     }
 
     /// [`Action::Adopt`](crate::link::Action::Adopt) is done; this is the ring in its new life.

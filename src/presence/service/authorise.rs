@@ -149,20 +149,7 @@ impl Service {
         }
         let id = self.make_person(owner);
         self.put_permission(id, &to, permission.clone());
-        if permission.is_silent() {
-            let key = Key::Permission {
-                owner: owner.clone(),
-                to: to.clone(),
-            };
-            self.drop_key(key, true);
-        } else {
-            let record = Record::Permission {
-                owner: owner.clone(),
-                to: to.clone(),
-                permission,
-            };
-            self.keep(record, true);
-        }
+        self.keep_permission(owner, to.clone(), permission);
         if let Some(question) = said.question {
             self.settle(now, id, question);
         }
@@ -178,7 +165,53 @@ impl Service {
         Ok(())
     }
 
+    /// `owner` hears nothing of `other` any more, and shows it nothing, whatever it has granted or grants; or this ends, and
+    /// what was granted holds again. An open question of `other` is closed by it.
+    pub fn block(&mut self, now: &Now<'_>, owner: &UserName, other: &UserName, is_blocked: bool) {
+        let to = Address::User(other.clone());
+        let book = self
+            .person(owner)
+            .and_then(|id| self.people[id].book.as_deref());
+        let there = book.and_then(|book| book.permission(&to)).cloned();
+        let mut permission = there.unwrap_or_default();
+        if permission.blocked == is_blocked {
+            return;
+        }
+        permission.blocked = is_blocked;
+        let id = self.make_person(owner);
+        self.put_permission(id, &to, permission.clone());
+        self.keep_permission(owner, to, permission);
+        let questions = &self.people[id].questions;
+        let open = questions
+            .iter()
+            .find(|question| question.from == *other && question.answered.is_none());
+        if let Some(question) = open.filter(|_| is_blocked).map(|question| question.id) {
+            self.settle(now, id, question);
+        }
+        if let Some(subscription) = self.subscription(other, owner) {
+            self.mark(subscription, now.moment);
+        }
+        self.tidy(id);
+    }
+
+    fn keep_permission(&mut self, owner: &UserName, to: Address, permission: Permission) {
+        let owner = owner.clone();
+        if permission.is_silent() {
+            self.drop_key(Key::Permission { owner, to }, true);
+        } else {
+            let record = Record::Permission {
+                owner,
+                to,
+                permission,
+            };
+            self.keep(record, true);
+        }
+    }
+
     pub(super) fn put_permission(&mut self, id: u32, to: &Address, permission: Permission) {
+        if let Address::Group(group) = to {
+            self.naming.entry(group.clone()).or_default().insert(id);
+        }
         let person = &mut self.people[id];
         let book = person.book.get_or_insert_default();
         book.put(to, permission);
@@ -337,6 +370,7 @@ impl Service {
         let person = &self.people[owner];
         let judge = Judge::new(&person.name, person.book.as_deref(), from, now.groups);
         match chosen {
+            _ if judge.is_blocked() => Chosen::none(),
             Chosen::All if judge.is_unanswered() => Chosen::All,
             Chosen::All => Chosen::none(),
             Chosen::Names(names) => {

@@ -120,6 +120,9 @@ impl Service {
         let person = &self.people[owner];
         let judge = Judge::new(&person.name, person.book.as_deref(), watcher, now.groups);
         let (mut mask, mut stamp) = (0, u64::from(judge.is_owner()));
+        if person.is_shut && !judge.is_owner() {
+            return (mask, stamp);
+        }
         for (place, entry) in person.entries.iter().enumerate() {
             if chosen.covers(&entry.name)
                 && judge.sees(judged_by(person, entry, &self.reachability))
@@ -261,7 +264,7 @@ impl Service {
             self.subscriptions[number].is_marked = false;
             let subscription = &self.subscriptions[number];
             let owner = subscription.owner;
-            if subscription.until <= now.wall {
+            if subscription.until.is_some_and(|until| until <= now.wall) {
                 self.end_subscription(number);
                 // It may have been all that was there.
                 self.people.get(id)?;

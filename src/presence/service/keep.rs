@@ -1,66 +1,79 @@
 //! Loading what was kept, and forgetting users.
 
-use std::sync::Arc;
-
 use super::authorise::Question;
 use super::{Now, Service};
 use crate::message::UserName;
-use crate::presence::entry::{Entry, Lists};
+use crate::presence::entry::{Entry, Lists, Rare};
 use crate::presence::look::{IDLE, REACHABLE, UNREACHABLE};
-use crate::presence::name::Address;
+use crate::presence::name::{Address, GroupName};
 use crate::presence::permission::Permission;
 use crate::presence::record::{Key, Record};
 use crate::presence::value::PresValue;
-use crate::presence::words::{Class, Format, Privacy, Validity};
+use crate::presence::words::{Class, Format, Privacy};
 
 impl Service {
     /// Takes back what was kept, once, before anything else. Whoever was connected is not any more.
     pub fn load(&mut self, now: &Now<'_>, records: impl IntoIterator<Item = Record>) {
         for record in records {
-            match record {
-                Record::Value { owner, value } => self.load_value(now, &owner, value),
-                Record::Permission {
-                    owner,
-                    to,
-                    permission,
-                } => {
-                    let id = self.make_person(&owner);
-                    self.put_permission(id, &to, permission);
-                }
-                Record::Subscription {
-                    watcher,
-                    owner,
-                    chosen,
-                    until,
-                } => {
-                    let id = self.put_subscription(&watcher, &owner, &chosen);
-                    self.lapse_at(id, until);
-                }
-                Record::Question {
-                    owner,
+            self.load_one(now, record);
+        }
+        self.loaded(now);
+    }
+
+    /// Takes back one record; [`Service::loaded`] is to be called when that were all.
+    pub fn load_one(&mut self, now: &Now<'_>, record: Record) {
+        match record {
+            Record::Value { owner, value } => self.load_value(now, &owner, value),
+            Record::Permission {
+                owner,
+                to,
+                permission,
+            } => {
+                let id = self.make_person(&owner);
+                self.put_permission(id, &to, permission);
+            }
+            Record::Subscription {
+                watcher,
+                owner,
+                chosen,
+                until,
+            } => {
+                let id = self.put_subscription(&watcher, &owner, &chosen);
+                self.lapse_at(id, until);
+            }
+            Record::Question {
+                owner,
+                id,
+                from,
+                chosen,
+                asked,
+            } => {
+                let question = Question {
                     id,
                     from,
                     chosen,
                     asked,
-                } => {
-                    let question = Question {
-                        id,
-                        from,
-                        chosen,
-                        asked,
-                        answered: None,
-                    };
-                    let owner = self.make_person(&owner);
-                    self.put_question(owner, question);
-                }
-                Record::Hidden { owner } => {
-                    let id = self.make_person(&owner);
-                    self.people[id].is_hidden = true;
-                }
+                    answered: None,
+                };
+                let owner = self.make_person(&owner);
+                self.put_question(owner, question);
+            }
+            Record::Hidden { owner } => {
+                let id = self.make_person(&owner);
+                self.people[id].is_hidden = true;
+            }
+            Record::Shut { owner } => {
+                let id = self.make_person(&owner);
+                self.people[id].is_shut = true;
             }
         }
+    }
+
+    /// All that was kept has been taken back.
+    pub fn loaded(&mut self, now: &Now<'_>) {
         let ids: Vec<u32> = self.people.ids().collect();
         for id in ids {
+            self.names_groups(id);
             self.reindex(id);
             self.look_again(id, now.wall);
             self.arm_questions(id);
@@ -81,25 +94,69 @@ impl Service {
             restricted: value.restricted.unwrap_or_default(),
         };
         self.last_change += 1;
-        let entry = Entry {
-            name: self.registry.shared(&value.name).unwrap_or(value.name),
-            client: value.client,
-            class: value.class.unwrap_or(Class::Unknown),
-            format: value.format.unwrap_or(Format::Text),
-            privacy: value.privacy.unwrap_or(Privacy::Granted),
-            lists: (lists != Lists::default()).then(|| Box::new(lists)),
-            shown: Arc::clone(&base),
-            base,
-            time,
-            until: value.until,
-            fades: value.fades,
-            rules: value.rules.into(),
-            validity: Validity::VALID,
-            changed: self.last_change,
-            edited: self.last_change,
-        };
+        let name = self.registry.shared(&value.name).unwrap_or(value.name);
+        let class = value.class.unwrap_or(Class::Unknown);
+        let format = value.format.unwrap_or(Format::Text);
+        let mut entry = Entry::new(name, value.client, (class, format), base, time);
+        entry.privacy = value.privacy.unwrap_or(Privacy::Granted);
+        (entry.changed, entry.edited) = (self.last_change, self.last_change);
+        entry.change_rare(|rare| {
+            *rare = Rare {
+                lists,
+                until: value.until,
+                fades: value.fades,
+                rules: value.rules,
+            };
+        });
         let id = self.make_person(owner);
         self.people[id].entries.push(entry);
+    }
+
+    /// A user is shut, and others see it as if it were not there; or it is opened again, with all that it had.
+    pub fn shut(&mut self, now: &Now<'_>, user: &UserName, is_shut: bool) {
+        let there = self.person(user);
+        if there.is_some_and(|id| self.people[id].is_shut) == is_shut {
+            return;
+        }
+        let id = self.make_person(user);
+        self.people[id].is_shut = is_shut;
+        let owner = user.clone();
+        if is_shut {
+            self.keep(Record::Shut { owner }, true);
+        } else {
+            self.drop_key(Key::Shut { owner }, true);
+        }
+        self.mark_watchers(id, now.moment);
+        self.tidy(id);
+    }
+
+    /// A group is no more: nobody says anything to it, so that another group of that name gets nothing that was meant for
+    /// it.
+    pub fn forget_group(&mut self, now: &Now<'_>, group: &GroupName) {
+        let address = Address::Group(group.clone());
+        for id in self.naming.remove(group).unwrap_or_default() {
+            // Its place may be another one's by now, who has said nothing to the group, or has named it anew.
+            if self.people.get(id).is_some() {
+                self.forget_address(id, &address);
+                self.mark_watchers(id, now.moment);
+                self.tidy(id);
+            }
+        }
+    }
+
+    /// What of an owner's lists names groups is remembered by the groups.
+    pub(super) fn names_groups(&mut self, id: u32) {
+        for entry in &self.people[id].entries {
+            let Lists {
+                allowed,
+                restricted,
+            } = &entry.rare().lists;
+            for address in allowed.iter().chain(restricted) {
+                if let Address::Group(group) = address {
+                    self.naming.entry(group.clone()).or_default().insert(id);
+                }
+            }
+        }
     }
 
     /// A user is no more: nothing of it is left, nor what others have said to it, so that somebody else of that name gets
@@ -121,6 +178,7 @@ impl Service {
             self.end_subscription(subscription);
         }
         self.keep_out_of_searches(user, false);
+        self.shut(now, user, false);
         let Some(id) = self.person(user) else { return };
         self.unindex(id);
         let person = &mut self.people[id];
@@ -162,13 +220,12 @@ impl Service {
         }
         let mut changed = Vec::new();
         for entry in &mut self.people[id].entries {
-            let Some(lists) = entry.lists.as_deref_mut() else {
-                continue;
-            };
-            let before = lists.allowed.len() + lists.restricted.len();
-            lists.allowed.retain(|one| one != address);
-            lists.restricted.retain(|one| one != address);
-            if lists.allowed.len() + lists.restricted.len() < before {
+            let lists = &entry.rare().lists;
+            if lists.allowed.contains(address) || lists.restricted.contains(address) {
+                entry.change_rare(|rare| {
+                    rare.lists.allowed.retain(|one| one != address);
+                    rare.lists.restricted.retain(|one| one != address);
+                });
                 changed.push(entry.written());
             }
         }

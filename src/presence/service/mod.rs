@@ -36,7 +36,7 @@ use self::search::Index;
 use super::arena::Arena;
 use super::config::Config;
 use super::entry::Entry;
-use super::name::{AttributeName, Chosen};
+use super::name::{AttributeName, Chosen, GroupName};
 use super::permission::{Book, Membership};
 use super::record::{Change, Key, QuestionId, Record};
 use super::registry::Registry;
@@ -84,6 +84,8 @@ struct Person {
     pace: Option<TimerId>,
     points: Vec<Point>,
     is_hidden: bool,
+    /// Whether others see it as if it were not there.
+    is_shut: bool,
 }
 
 /// One watcher's wish to know of one owner.
@@ -95,7 +97,8 @@ struct Subscription {
     place: u32,
     /// Shared among all who chose the same.
     chosen: Chosen,
-    until: WallTime,
+    /// None if it does not lapse.
+    until: Option<WallTime>,
     lapse: Option<TimerId>,
     /// The stamp of the picture that the watcher has; none if it has none.
     told: Option<u64>,
@@ -126,7 +129,7 @@ enum PaceTimer {
 #[derive(Debug)]
 pub struct Service {
     config: Config,
-    registry: Registry,
+    registry: Arc<Registry>,
     /// `sluice:reachability`, which the server sets.
     reachability: AttributeName,
     people: Arena<Person>,
@@ -135,6 +138,8 @@ pub struct Service {
     /// Choices that subscriptions share.
     choices: HashSet<Arc<[AttributeName]>>,
     index: Index,
+    /// Who has named a group in a permission or on a list: those from whose words it goes when it goes.
+    naming: HashMap<GroupName, HashSet<u32>>,
     pictures: Pictures,
     /// Watchers who get something now, in turn.
     ready: VecDeque<u32>,
@@ -149,7 +154,8 @@ pub struct Service {
 
 impl Service {
     /// A service without users.
-    pub fn new(config: Config, registry: Registry) -> Self {
+    pub fn new(config: Config, registry: impl Into<Arc<Registry>>) -> Self {
+        let registry = registry.into();
         let reachability = AttributeName::new("sluice:reachability").expect("it is a name");
         Self {
             config,
@@ -160,6 +166,7 @@ impl Service {
             subscriptions: Arena::new(),
             choices: HashSet::new(),
             index: Index::default(),
+            naming: HashMap::new(),
             pictures: Pictures::new(),
             ready: VecDeque::new(),
             changes: VecDeque::new(),
@@ -172,7 +179,7 @@ impl Service {
     }
 
     /// What is known of attributes.
-    pub const fn registry(&self) -> &Registry {
+    pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
@@ -227,6 +234,7 @@ impl Service {
             pace: None,
             points: Vec::new(),
             is_hidden: false,
+            is_shut: false,
         });
         self.by_name.insert(name.clone(), id);
         id
@@ -245,6 +253,7 @@ impl Service {
             && person.watching.is_empty()
             && person.points.is_empty()
             && !person.is_hidden
+            && !person.is_shut
             && !person.is_ready;
         if !is_empty {
             return;

@@ -13,7 +13,7 @@ use crate::presence::record::{Key, Record};
 use crate::presence::refusal::Refusal;
 use crate::presence::service::update::MAX_CLIENTS;
 use crate::presence::wheel::TimerId;
-use crate::presence::words::{Class, Format, Privacy, Validity};
+use crate::presence::words::{Class, Format};
 
 /// Most points of a user at the same time.
 pub const MAX_POINTS: usize = 64;
@@ -36,6 +36,8 @@ pub enum PhoneState {
     Off,
     /// It is not in the network.
     Absent,
+    /// Its user has signed it out.
+    SignedOut,
 }
 
 /// One connection of one client.
@@ -86,6 +88,8 @@ impl Service {
             .div_ceil(1000);
         let silence = self.by_moment.arm(due, PaceTimer::Silence(id, point));
         let person = &mut self.people[id];
+        // Most have one or two.
+        person.points.reserve_exact(1);
         person.points.push(Point {
             id: point,
             client: client.clone(),
@@ -176,12 +180,13 @@ impl Service {
         if is_connected(&self.people[id].points, phone) {
             return;
         }
-        let text = match state {
-            PhoneState::Reached => REACHABLE,
-            PhoneState::Off => PHONE_OFF,
-            PhoneState::Absent => ABSENT,
+        let (text, fades) = match state {
+            PhoneState::Reached => (REACHABLE, Some(REPORT_FADES)),
+            PhoneState::Off => (PHONE_OFF, Some(REPORT_FADES)),
+            PhoneState::Absent => (ABSENT, Some(REPORT_FADES)),
+            PhoneState::SignedOut => (UNREACHABLE, None),
         };
-        self.put_reachability(now, id, phone, text, Some(REPORT_FADES));
+        self.put_reachability(now, id, phone, text, fades);
         self.tidy(id);
     }
 
@@ -235,7 +240,7 @@ impl Service {
             .position(|entry| entry.is_at(Some(client), &name));
         if let Some(entry) = place.map(|place| &entries[place])
             && &*entry.base == text
-            && entry.fades == fades
+            && entry.rare().fades == fades
             && (fades.is_none() || now.wall.since(entry.time) < REPORT_NEWS)
         {
             return;
@@ -258,7 +263,8 @@ impl Service {
         });
         self.last_change += 1;
         let entry = &mut entries[place];
-        (entry.base, entry.fades) = (text.into(), fades);
+        entry.base = text.into();
+        entry.change_rare(|rare| rare.fades = fades);
         (entry.time, entry.changed) = (now.wall, self.last_change);
         let records = [
             entry.written(),
@@ -349,21 +355,6 @@ fn reachability(
     client: Option<&ClientName>,
     wall: WallTime,
 ) -> Entry {
-    Entry {
-        name: name.clone(),
-        client: client.cloned(),
-        class: Class::Reachability,
-        format: Format::Enumeration,
-        privacy: Privacy::Granted,
-        lists: None,
-        base: UNREACHABLE.into(),
-        time: wall,
-        until: None,
-        fades: None,
-        rules: Box::default(),
-        shown: UNREACHABLE.into(),
-        validity: Validity::VALID,
-        changed: 0,
-        edited: 0,
-    }
+    let of = (Class::Reachability, Format::Enumeration);
+    Entry::new(name.clone(), client.cloned(), of, UNREACHABLE.into(), wall)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Now, Service};
 use crate::clock::WallTime;
 use crate::message::UserName;
-use crate::presence::entry::{Entry, Lists};
+use crate::presence::entry::Entry;
 use crate::presence::look::{UNREACHABLE, check_chains};
 use crate::presence::name::{AttributeName, ClientName};
 use crate::presence::record::{Key, Record};
@@ -14,7 +14,7 @@ use crate::presence::refusal::{Refusal, RefusalKind};
 use crate::presence::registry::{Definition, check_text};
 use crate::presence::rule::MAX_RULES;
 use crate::presence::value::{MAX_ADDRESSES, MAX_FADES, PresValue};
-use crate::presence::words::{Class, Format, Operation, Privacy, Scope, Validity};
+use crate::presence::words::{Class, Format, Operation, Scope};
 
 /// Most values of an owner, those of its clients together with its own.
 pub const MAX_VALUES: usize = 64;
@@ -229,6 +229,7 @@ impl Service {
                 true,
             );
         }
+        self.names_groups(id);
         self.reindex(id);
         self.look_again(id, now.wall);
         self.mark_watchers(id, now.moment);
@@ -315,24 +316,10 @@ fn blank(
     definition: Option<&Definition>,
     wall: WallTime,
 ) -> Entry {
+    let class = definition.map_or(value.class.unwrap_or(Class::Unknown), |one| one.class);
+    let format = definition.map_or(value.format.unwrap_or(Format::Text), |one| one.format);
     let text: Arc<str> = UNREACHABLE.into();
-    Entry {
-        name,
-        client: client.cloned(),
-        class: definition.map_or(value.class.unwrap_or(Class::Unknown), |one| one.class),
-        format: definition.map_or(value.format.unwrap_or(Format::Text), |one| one.format),
-        privacy: Privacy::Granted,
-        lists: None,
-        base: text.clone(),
-        time: wall,
-        until: None,
-        fades: None,
-        rules: Box::default(),
-        shown: text,
-        validity: Validity::VALID,
-        changed: 0,
-        edited: 0,
-    }
+    Entry::new(name, client.cloned(), (class, format), text, wall)
 }
 
 /// What the value is from now on.
@@ -396,17 +383,19 @@ fn tell(
     entry.base = text.clone();
     entry.time = value.time.unwrap_or(wall).min(wall);
     let lifetime = definition.and_then(|definition| definition.lifetime);
-    entry.until = value
+    let until = value
         .until
         .or(lifetime.map(|lifetime| entry.time + lifetime));
-    entry.fades = value.fades;
-    entry.rules = value.rules.clone().into();
+    entry.change_rare(|rare| {
+        (rare.until, rare.fades) = (until, value.fades);
+        rare.rules.clone_from(&value.rules);
+    });
     Ok(())
 }
 
 /// Who sees it from now on; whether that differs from before.
 fn show_to(entry: &mut Entry, value: &PresValue) -> Result<bool, Refusal> {
-    let mut lists = entry.lists.as_deref().cloned().unwrap_or_default();
+    let mut lists = entry.rare().lists.clone();
     let mut differs = false;
     for (element, said, list) in [
         ("allowed", &value.allowed, &mut lists.allowed),
@@ -422,7 +411,7 @@ fn show_to(entry: &mut Entry, value: &PresValue) -> Result<bool, Refusal> {
         differs |= *list != said;
         *list = said;
     }
-    entry.lists = (lists != Lists::default()).then(|| Box::new(lists));
+    entry.change_rare(|rare| rare.lists = lists);
     if let Some(privacy) = value.privacy {
         differs |= privacy != entry.privacy;
         entry.privacy = privacy;

@@ -24,6 +24,17 @@ impl Service {
         chosen: &Chosen,
     ) -> Picture {
         self.ask_by_the_way(now, watcher, owner, chosen);
+        self.glance(now, watcher, owner, chosen)
+    }
+
+    /// The same, without asking.
+    pub fn glance(
+        &mut self,
+        now: &Now<'_>,
+        watcher: &UserName,
+        owner: &UserName,
+        chosen: &Chosen,
+    ) -> Picture {
         let Some(id) = self.person(owner) else {
             return Picture::default();
         };
@@ -32,17 +43,18 @@ impl Service {
         self.picture(id, watcher == owner, mask, stamp)
     }
 
-    /// Subscribes `watcher` to the chosen values of `owner`, or renews. Gives the time at which it lapses; the first
-    /// picture is polled next.
+    /// Subscribes `watcher` to the chosen values of `owner`, or renews; without a duration until it is ended. Gives the
+    /// time at which it lapses, if it does; the first picture is polled next.
     pub fn subscribe(
         &mut self,
         now: &Now<'_>,
         watcher: &UserName,
         owner: &UserName,
         chosen: &Chosen,
-        duration: Duration,
-    ) -> Result<WallTime, Refusal> {
-        if !(SHORTEST..=LONGEST).contains(&duration) {
+        duration: impl Into<Option<Duration>>,
+    ) -> Result<Option<WallTime>, Refusal> {
+        let duration = duration.into();
+        if duration.is_some_and(|duration| !(SHORTEST..=LONGEST).contains(&duration)) {
             return Err(Refusal::malformed("duration", "is a minute to 400 days"));
         }
         if chosen.is_none() {
@@ -67,7 +79,7 @@ impl Service {
                 return Err(Refusal::too_many("owner", self.config.max_watchers));
             }
         }
-        let until = now.wall + duration;
+        let until = duration.map(|duration| now.wall + duration);
         let id = match there {
             Some(id) => {
                 self.choose(id, chosen);
@@ -107,7 +119,7 @@ impl Service {
     }
 
     /// Whom a user watches, and until when.
-    pub fn watching(&self, watcher: &UserName) -> Vec<(UserName, WallTime)> {
+    pub fn watching(&self, watcher: &UserName) -> Vec<(UserName, Option<WallTime>)> {
         let person = self.person(watcher).map(|id| &self.people[id]);
         let subscriptions = person.into_iter().flat_map(|person| &person.watching);
         subscriptions
@@ -154,7 +166,7 @@ impl Service {
             owner,
             place,
             chosen,
-            until: WallTime::default(),
+            until: None,
             lapse: None,
             told: None,
             is_marked: false,
@@ -166,13 +178,14 @@ impl Service {
         id
     }
 
-    pub(super) fn lapse_at(&mut self, id: u32, until: WallTime) {
+    pub(super) fn lapse_at(&mut self, id: u32, until: Option<WallTime>) {
         let subscription = &mut self.subscriptions[id];
         subscription.until = until;
         if let Some(timer) = subscription.lapse.take() {
             self.by_wall.disarm(timer);
         }
-        subscription.lapse = Some(self.by_wall.arm(until.as_unix_ms(), WallTimer::Lapse(id)));
+        subscription.lapse =
+            until.map(|until| self.by_wall.arm(until.as_unix_ms(), WallTimer::Lapse(id)));
     }
 
     /// Ends a subscription, wherever it stands.

@@ -5,6 +5,7 @@ use crate::clock::WallTime;
 use crate::im::change::Change;
 use crate::im::door::keep::{Durable, Keep};
 use crate::im::phone::TextToPhone;
+use crate::presence::Record;
 use crate::store::Batch;
 
 /// Changes that are enough for one batch: the next turn begins a new one.
@@ -15,6 +16,11 @@ pub trait Carrier: Send + Sync + 'static {
     /// Hands texts in together with the batch. Everything is durable when what this gives resolves. Batches are stored in
     /// the order of these calls.
     fn hand_in(&self, texts: Vec<TextToPhone>, with: Batch) -> Result<Durable, String>;
+
+    /// Whether it has room for more. What is handed in is taken in any case: this is for those who can wait.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 impl Keep for ImStore {
@@ -53,9 +59,18 @@ impl Keep for ImStore {
         }))
     }
 
+    fn has_room_for_texts(&self) -> bool {
+        let carrier = self.0.carrier.as_ref();
+        carrier.is_none_or(|carrier| carrier.has_room())
+    }
+
     fn sweep(&self, now: WallTime) -> Result<bool, String> {
         let mut inner = self.inner();
         blocking(|| inner.sweep(now)).map_err(|why| why.to_string())
+    }
+
+    fn presence(&self, take: &mut dyn FnMut(Record)) -> Result<(), String> {
+        self.each_presence(take).map_err(|why| why.to_string())
     }
 
     fn anew(&self) -> Result<(), String> {

@@ -59,6 +59,7 @@ pub(super) enum Kind {
     Proof = b'w',
     Reply = b'R',
     Text = b'T',
+    Presence = b'N',
     Once = b'O',
     OnceAt = b'P',
     Swept = b'z',
@@ -81,7 +82,7 @@ impl Key {
         Self(vec![ONCE, kind])
     }
 
-    fn name(mut self, name: &str) -> Self {
+    pub(super) fn name(mut self, name: &str) -> Self {
         if name.len() <= LONGEST {
             self.0.extend_from_slice(name.as_bytes());
         } else {

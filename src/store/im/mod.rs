@@ -9,6 +9,7 @@
 
 mod keep;
 mod keys;
+mod presence;
 mod read;
 mod recent;
 mod sweep;

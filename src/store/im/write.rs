@@ -145,6 +145,7 @@ impl Inner {
                 self.set(key, record.clone())
             }
             Change::Text(text, record) => self.set(Key::new(Kind::Text).text(text), record.clone()),
+            Change::Presence(change) => self.write_presence(change),
             Change::Once(key, at) => {
                 self.set(
                     Key::new(Kind::OnceAt).number(at.as_unix_ms()).taken(key),

@@ -145,7 +145,7 @@ impl World {
                     match done {
                         Ok(()) | Err(StoreError::Misstep(_)) => {
                             if let Some(peer) = &mut self.connections[number].peers[end] {
-                                peer.repaired(self.now, ring, sequence);
+                                peer.ring_changed(self.now, ring);
                             }
                             self.changed(end, ring);
                         }
