@@ -6,6 +6,8 @@ mod chance;
 #[allow(dead_code, reason = "each test uses its part")]
 #[path = "store/engines.rs"]
 mod engines;
+#[path = "im_door/hostile.rs"]
+mod hostile;
 #[allow(unreachable_pub, dead_code, reason = "each test uses its part")]
 #[path = "support/im_client.rs"]
 mod im_client;

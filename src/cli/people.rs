@@ -6,6 +6,8 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use rustix::stdio::stdin;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::{Exit, Failure};
 use crate::central::config::CentralConfig;
@@ -320,10 +322,39 @@ impl Place {
     }
 }
 
+/// While somebody types a password it is asked for, and not shown.
+struct Unseen(Option<Termios>);
+
+impl Unseen {
+    fn begin() -> Self {
+        // What is no terminal has none.
+        let Ok(shown) = tcgetattr(stdin()) else {
+            return Self(None);
+        };
+        let _shown = write!(io::stderr(), "Password: ");
+        let mut unseen = shown.clone();
+        unseen.local_modes.remove(LocalModes::ECHO);
+        // If it is shown after all, it works all the same.
+        let _unseen = tcsetattr(stdin(), OptionalActions::Now, &unseen);
+        Self(Some(shown))
+    }
+}
+
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        if let Some(shown) = &self.0 {
+            let _as_before = tcsetattr(stdin(), OptionalActions::Now, shown);
+            let _shown = writeln!(io::stderr());
+        }
+    }
+}
+
 fn password(input: &mut dyn BufRead) -> Result<Private<String>, PeopleError> {
     let mut line = String::new();
+    let unseen = Unseen::begin();
     // What cannot be read is missing.
     let _read = input.read_line(&mut line).unwrap_or_default();
+    drop(unseen);
     let password = line.trim_end_matches(['\r', '\n']);
     match password.is_empty() {
         true => Err(PeopleError::NoPassword),

@@ -40,7 +40,8 @@ pub struct Config {
     pub max_sessions: u32,
     /// Longest text of a message, in octets. Default 16384, which is also the most.
     pub max_text: u32,
-    /// How many messages a user may send in a second, on average; ten times that at once. Default 100.
+    /// How many messages a user may send in a second, on average; ten times that at once. All that tells others something
+    /// counts; what tells many counts one more for each ten of them. Default 100.
     pub messages_per_second: u32,
     /// How many entries of a log are kept, of those that a point of the user has received. Default 10000.
     pub log_entries: u64,

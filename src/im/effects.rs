@@ -23,6 +23,14 @@ pub struct Effects {
 }
 
 impl Effects {
+    /// What others bring, behind what is there.
+    pub(super) fn append(&mut self, other: Self) {
+        self.changes.extend(other.changes);
+        self.to_phones.extend(other.to_phones);
+        self.sends.extend(other.sends);
+        self.closes.extend(other.closes);
+    }
+
     /// Whether anything has to be durable before the sends are released.
     pub fn is_urgent(&self) -> bool {
         !self.to_phones.is_empty() || self.changes.iter().any(Change::is_urgent)

@@ -37,3 +37,14 @@ pub const MAX_CHALLENGES: usize = 8;
 
 /// Longest digest, nonce, salt or key that is read, in characters of base64.
 pub const MAX_PROOF: usize = 256;
+
+/// Octets of log entries in one answer, beyond the first of them: a request of a hundred octets must not bring megabytes.
+pub const MAX_PAGE_OCTETS: usize = 64 * 1024;
+
+/// How many octets of its log a point is sent ahead of what it confirmed, beyond one entry: the same as [`WINDOW`] where
+/// texts are long.
+pub const WINDOW_OCTETS: usize = 256 * 1024;
+
+/// To how many one request tells something for the price of one more message: the rate of messages is one of work, and a
+/// message to a thousand is a thousand entries.
+pub const TOLD_FOR_ONE: usize = 10;

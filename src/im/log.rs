@@ -10,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::names::{MessageId, Position};
 use super::primitive::{
-    ContentInfo, Delivered, GroupLeft, Incoming, InviteInfo, InviteUser, ItemKind, Read, Recipient,
-    Sent,
+    ContentInfo, Delivered, GroupLeft, Incoming, InviteInfo, InviteUser, ItemKind, LeftBecause,
+    Read, Recipient, Sent,
 };
 use crate::clock::WallTime;
 use crate::message::UserName;
@@ -63,6 +63,36 @@ impl Logged {
         }
     }
 
+    /// Whether the user itself did it.
+    pub const fn is_own(&self) -> bool {
+        matches!(
+            self,
+            Self::Sent(_)
+                | Self::Read(_)
+                | Self::GroupLeft(GroupLeft {
+                    because: LeftBecause::Left,
+                    ..
+                })
+        )
+    }
+
+    /// About how many octets it has as JSON.
+    pub fn octets(&self) -> usize {
+        // What names, ids and numbers take.
+        const REST: usize = 256;
+        REST + match self {
+            Self::Message(Incoming { saying, .. }) | Self::Sent(Sent { saying, .. }) => {
+                saying.text.expose().len()
+            }
+            Self::InviteUser(InviteUser { text, .. })
+            | Self::InviteInfo(InviteInfo { text, .. }) => text.len(),
+            Self::ContentInfo(ContentInfo {
+                contents, deleted, ..
+            }) => REST * (contents.len() + deleted.len()),
+            Self::Delivered(_) | Self::Read(_) | Self::GroupLeft(_) => 0,
+        }
+    }
+
     fn elements_json(&self) -> String {
         let written = match self {
             Self::Message(elements) => serde_json::to_string(elements),
@@ -104,6 +134,11 @@ impl Entry {
     /// What it says.
     pub const fn logged(&self) -> &Logged {
         &self.logged
+    }
+
+    /// About how many octets it takes on the line.
+    pub fn octets(&self) -> usize {
+        self.logged.octets()
     }
 
     /// The elements of its primitive as JSON, made once however many read it.

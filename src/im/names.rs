@@ -158,6 +158,8 @@ names! {
     PointName: "point name", People, 40;
     /// A digest scheme.
     SchemeName: "scheme", Token, 40;
+    /// Where a search goes on; what it says only the service knows.
+    Cursor: "cursor", Token, 128;
     /// What a phone calls a buddy.
     Nickname: "nickname", Folded, 20;
     /// A language that phones are answered in, as in `en`.

@@ -150,12 +150,16 @@ pub trait Shelf {
     fn phones_of(&self, user: &UserName) -> Shelved<Vec<(PhoneNumber, PhoneRecord)>>;
     /// A code on its way from a user to a phone.
     fn proof(&self, user: &UserName, phone: &PhoneNumber) -> Shelved<Option<ProofRecord>>;
+    /// The codes on their way from a user, at most so many.
+    fn proofs_of(&self, user: &UserName, most: usize) -> Shelved<Vec<(PhoneNumber, ProofRecord)>>;
     /// Whom a reply address of a phone leads to.
     fn reply(&self, phone: &PhoneNumber, number: u32) -> Shelved<Option<ReplyRecord>>;
     /// All reply addresses of a phone that are in use.
     fn replies(&self, phone: &PhoneNumber) -> Shelved<Vec<(u32, ReplyRecord)>>;
     /// A text that was given to the carrier.
     fn text(&self, text: &TextId) -> Shelved<Option<TextRecord>>;
+    /// Texts that were given to the carrier before, oldest first, at most so many.
+    fn texts_before(&self, time: WallTime, most: usize) -> Shelved<Vec<TextId>>;
     /// Whether what came under this key was taken.
     fn was_taken(&self, key: &OnceKey) -> Shelved<bool>;
 }

@@ -8,6 +8,7 @@
 //! A value that is longer than the store takes is cut: its record says into how many pieces, and these lie under keys of
 //! their own.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
@@ -43,7 +44,7 @@ pub(super) struct Overlay {
     chain: Chain,
     /// What is not known to be durable, and with which batch it went.
     pending: BTreeMap<Bytes, (u64, Option<Bytes>)>,
-    /// Changed since the last batch was taken.
+    /// Changed since the last batch was taken, each once.
     staged: Vec<Bytes>,
     /// Number of the next batch.
     number: u64,
@@ -110,8 +111,11 @@ impl Overlay {
     }
 
     fn set(&mut self, key: Bytes, value: Option<Bytes>) {
-        self.pending.insert(key.clone(), (self.number, value));
-        self.staged.push(key);
+        let before = self.pending.insert(key.clone(), (self.number, value));
+        // Of several values of one record only the last one counts.
+        if before.is_none_or(|(number, _)| number != self.number) {
+            self.staged.push(key);
+        }
     }
 
     /// Sets a record.
@@ -255,10 +259,7 @@ impl Overlay {
 
     /// What was changed since the last batch was taken.
     pub(super) fn take(&mut self) -> (Batch, Pending) {
-        let mut keys = std::mem::take(&mut self.staged);
-        // Of several values of one record only the last one counts.
-        keys.sort_unstable();
-        keys.dedup();
+        let keys = std::mem::take(&mut self.staged);
         let mut batch = Batch::new();
         batch.follows(&self.chain);
         for key in &keys {
@@ -275,9 +276,10 @@ impl Overlay {
     /// These are durable now; the store knows them itself.
     pub(super) fn settled(&mut self, pending: Pending) {
         for key in pending.keys {
-            let newest = self.pending.get(&key).map(|(number, _)| *number);
-            if newest == Some(pending.number) {
-                self.pending.remove(&key);
+            if let Entry::Occupied(known) = self.pending.entry(key)
+                && known.get().0 == pending.number
+            {
+                known.remove();
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The IM service: its primitives, its dialogues, its log.
 
+mod bad;
 mod log;
 mod phones;
 mod primitives;

@@ -20,7 +20,11 @@ fn memory() -> Store {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_read_is_let_go_and_disturbs_nobody() {
-    let town = Town::of(memory(), &["alice", "bob", "carol"], anywhere()).await;
+    let config = DoorConfig {
+        reading: Duration::from_millis(300),
+        ..anywhere()
+    };
+    let town = Town::of(memory(), &["alice", "bob", "carol"], config).await;
     let (mut lazy, session) = town.sign_in("carol").await;
     let (mut alice, _) = town.sign_in("alice").await;
     let (mut bob, _) = town.sign_in("bob").await;
@@ -31,7 +35,7 @@ async fn who_does_not_read_is_let_go_and_disturbs_nobody() {
             "Accepted"
         );
     }
-    // It asks for much and reads nothing: its line is full before long, then its outbox.
+    // It asks for much and reads nothing: its line is full before long, and then its time is over.
     let asks = tokio::spawn(async move {
         let history = json!({"after": 0, "most": 10});
         while lazy.say("GetHistory", history.clone()).await.is_some() {}

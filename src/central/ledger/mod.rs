@@ -437,7 +437,7 @@ impl Ledger {
         Standing {
             waiting: counters.waiting,
             of_service: counters.of_service,
-            errands: counters.last_errand - *self.served.borrow(),
+            errands: counters.last_errand.saturating_sub(*self.served.borrow()),
             inbox: (counters.last_entry + 1).saturating_sub(counters.first_entry.max(1)),
             early_reports: books.early.len(),
             open_long: books.joiner.open(),

@@ -1,8 +1,9 @@
 //! Letting connections in.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -15,6 +16,7 @@ use super::config::{DoorConfig, DoorError};
 use super::connection::{self, Shared};
 use super::stream::Stream;
 use super::{closing, count};
+use crate::im::effects::Origin;
 
 /// How long accepting pauses when the system has no more of something (descriptors, mostly).
 const PAUSE: Duration = Duration::from_millis(100);
@@ -68,17 +70,15 @@ pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
                 continue;
             }
         };
-        let open = shared.counts.connections.load(Ordering::Relaxed);
-        if open >= shared.limits.max_connections {
+        let Some(counted) = Counted::new(&shared, Origin::of(from.ip())) else {
             count(&shared.counts.turned_away, 1);
             continue;
-        }
+        };
         next += 1;
         count(&shared.counts.accepted, 1);
-        shared.counts.connections.fetch_add(1, Ordering::Relaxed);
         let (tls, shared) = (tls.clone(), shared.clone());
         tokio::spawn(async move {
-            let _counted = Counted(&shared);
+            let _counted = counted;
             let greeted = tokio::time::timeout(shared.limits.greeting, greet(socket, tls)).await;
             if let Ok(Some(socket)) = greeted {
                 connection::run(socket, next, from.ip(), &shared).await;
@@ -87,13 +87,52 @@ pub(super) async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, shared:
     }
 }
 
-/// Takes a connection off the count when it ends, however that comes about.
-struct Counted<'a>(&'a Shared);
+/// A connection that is counted, until it ends, however that comes about.
+struct Counted {
+    shared: Arc<Shared>,
+    origin: Origin,
+}
 
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.0.counts.connections.fetch_sub(1, Ordering::Relaxed);
+impl Counted {
+    /// Nothing if there are as many as are allowed.
+    fn new(shared: &Arc<Shared>, origin: Origin) -> Option<Self> {
+        let limits = &shared.limits;
+        // Only the one task that accepts counts up.
+        if shared.counts.connections.load(Ordering::Relaxed) >= limits.max_connections {
+            return None;
+        }
+        let mut by_origin = by_origin(shared);
+        let of_origin = by_origin.entry(origin).or_default();
+        if *of_origin >= limits.max_connections_an_address {
+            return None;
+        }
+        *of_origin += 1;
+        shared.counts.connections.fetch_add(1, Ordering::Relaxed);
+        Some(Self {
+            shared: Arc::clone(shared),
+            origin,
+        })
     }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let mut by_origin = by_origin(&self.shared);
+        if let Some(of_origin) = by_origin.get_mut(&self.origin) {
+            *of_origin -= 1;
+            if *of_origin == 0 {
+                by_origin.remove(&self.origin);
+            }
+        }
+        let connections = &self.shared.counts.connections;
+        connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn by_origin(shared: &Shared) -> MutexGuard<'_, HashMap<Origin, usize>> {
+    // Counting does not panic half way.
+    let locked = shared.by_origin.lock();
+    locked.unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn greet(socket: TcpStream, tls: Option<TlsAcceptor>) -> Option<connection::Socket> {

@@ -20,6 +20,9 @@ pub struct DoorConfig {
     pub key: Option<PathBuf>,
     /// Most connections at a time. Default 50000.
     pub max_connections: usize,
+    /// Most connections at a time of one address (of one network, with IPv6). Where something in front of Sluice speaks TLS,
+    /// all connections come from its address; then this is to be as much as `max_connections`. Default 1000.
+    pub max_connections_an_address: usize,
     /// How long the greetings of TLS and WebSocket may take. Default 10 s.
     #[serde(with = "humantime_text")]
     pub greeting: Duration,
@@ -44,6 +47,7 @@ impl Default for DoorConfig {
             certificate: None,
             key: None,
             max_connections: 50_000,
+            max_connections_an_address: 1000,
             greeting: Duration::from_secs(10),
             sign_in: Duration::from_secs(60),
             ping: Duration::from_secs(60),

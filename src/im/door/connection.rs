@@ -1,24 +1,25 @@
 //! One connection: frames in, frames out, and the times of both.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt, StreamExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::Counts;
 use super::config::DoorConfig;
-use super::outbox::{Waiting, outbox};
+use super::outbox::{Item, Waiting, outbox};
 use super::pictures::{Shown, pictures};
 use super::service::Event;
 use super::stream::Stream;
+use super::{Counts, count};
 use crate::clock::{Clock, Moment};
+use crate::im::effects::Origin;
 use crate::im::limits::MAX_PRIMITIVE;
 use crate::im::names::ConnectionId;
 use crate::im::primitive;
@@ -32,6 +33,14 @@ const WRITTEN: usize = 4096;
 /// Primitives that are written at once, if as many wait.
 const AT_ONCE: usize = 64;
 
+/// Requests of one connection that are under way, from their being read to their answers' being written: a client that asks
+/// without end, or does not read, waits behind itself, and others behind no more than this of it. Enough to keep a disk
+/// busy whose sync takes longer than the line.
+const UNDER_WAY: usize = 16;
+
+/// How each answer to a sign-in begins.
+const SIGNED_IN: &str = "{\"primitive\":\"SignedIn\"";
+
 /// A WebSocket.
 pub(super) type Socket = WebSocketStream<Stream>;
 
@@ -42,6 +51,8 @@ pub(super) struct Shared {
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) limits: DoorConfig,
     pub(super) clock: Clock,
+    /// How many connections each address has.
+    pub(super) by_origin: Mutex<HashMap<Origin, usize>>,
 }
 
 /// Makes a WebSocket of a line.
@@ -68,7 +79,7 @@ enum End {
 /// Carries a connection until it ends.
 pub(super) async fn run(mut socket: Socket, number: u64, from: IpAddr, shared: &Shared) {
     let connection = ConnectionId(number);
-    let (outbox, mut waiting) = outbox();
+    let (outbox, mut waiting) = outbox(&shared.counts);
     let (pictures, shown) = pictures();
     let came = Event::Connected(connection, from, outbox, pictures);
     if shared.events.send(came).await.is_err() {
@@ -101,10 +112,13 @@ async fn carry(
     let signs_in_by = clock.now() + limits.sign_in;
     let mut signed_in = false;
     let mut outgoing = Vec::new();
+    let under_way = Arc::new(Semaphore::new(UNDER_WAY));
+    let mut permit: Option<OwnedSemaphorePermit> = None;
     loop {
         let look_at = next_look(heard_at, pinged, signed_in, signs_in_by, limits);
         tokio::select! {
-            frame = socket.next() => {
+            free = under_way.clone().acquire_owned(), if permit.is_none() => permit = free.ok(),
+            frame = socket.next(), if permit.is_some() => {
                 heard_at = clock.now();
                 pinged = false;
                 let request = match frame {
@@ -112,7 +126,7 @@ async fn carry(
                     Some(Ok(Message::Binary(octets))) => primitive::read(&octets),
                     Some(Ok(Message::Ping(_))) => {
                         // The answer is queued; it goes with this.
-                        match flush(socket, limits.reading).await {
+                        match flush(socket, shared).await {
                             Ok(()) => continue,
                             Err(end) => return end,
                         }
@@ -120,33 +134,45 @@ async fn carry(
                     Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
                     Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
                 };
-                let event = Event::Heard(connection, Box::new(request));
+                let Some(permit) = permit.take() else {
+                    unreachable!("nothing is read without a permit")
+                };
+                let event = Event::Heard(connection, Box::new(request), permit);
                 if shared.events.send(event).await.is_err() {
                     return End::Close(CloseCode::Restart, "the service is closing");
                 }
             }
-            took = waiting.recv_many(&mut outgoing, AT_ONCE) => {
+            took = waiting.take(&mut outgoing, AT_ONCE) => {
                 if took == 0 {
                     return match *shared.stopped.borrow() {
                         true => End::Close(CloseCode::Restart, "the service is closing"),
                         false => End::Close(CloseCode::Policy, "signed out, taken up elsewhere, or not read in time"),
                     };
                 }
-                for outgoing in outgoing.drain(..) {
-                    signed_in |= outgoing.word.name() == "SignedIn";
-                    if let Err(end) = feed(socket, outgoing.to_json(), limits.reading).await {
+                for item in outgoing.drain(..) {
+                    let line = match item {
+                        Item::Line(line) => line,
+                        Item::Answered(permit) => {
+                            drop(permit);
+                            continue;
+                        }
+                    };
+                    signed_in |= line.starts_with(SIGNED_IN);
+                    let octets = line.len();
+                    if let Err(end) = feed(socket, line, shared).await {
                         return end;
                     }
+                    waiting.written(octets);
                 }
-                if let Err(end) = flush(socket, limits.reading).await {
+                if let Err(end) = flush(socket, shared).await {
                     return end;
                 }
             }
             picture = shown.next() => {
-                if let Err(end) = feed(socket, picture, limits.reading).await {
+                if let Err(end) = feed(socket, picture, shared).await {
                     return end;
                 }
-                if let Err(end) = flush(socket, limits.reading).await {
+                if let Err(end) = flush(socket, shared).await {
                     return end;
                 }
             }
@@ -161,9 +187,8 @@ async fn carry(
                 if !pinged && now >= heard_at + limits.ping {
                     pinged = true;
                     let ping = Message::Ping(Vec::new().into());
-                    match tokio::time::timeout(limits.reading, socket.send(ping)).await {
-                        Ok(Ok(())) => {}
-                        _ => return End::Gone,
+                    if let Err(end) = in_time(socket.send(ping), shared).await {
+                        return end;
                     }
                 }
             }
@@ -189,16 +214,26 @@ fn next_look(
     }
 }
 
-async fn feed(socket: &mut Socket, text: String, within: Duration) -> Result<(), End> {
-    match tokio::time::timeout(within, socket.feed(Message::Text(text.into()))).await {
-        Ok(Ok(())) => Ok(()),
-        _ => Err(End::Gone),
-    }
+async fn feed(socket: &mut Socket, text: String, shared: &Shared) -> Result<(), End> {
+    in_time(socket.feed(Message::Text(text.into())), shared).await
 }
 
-async fn flush(socket: &mut Socket, within: Duration) -> Result<(), End> {
-    match tokio::time::timeout(within, socket.flush()).await {
+async fn flush(socket: &mut Socket, shared: &Shared) -> Result<(), End> {
+    in_time(socket.flush(), shared).await
+}
+
+/// Writes, if the client reads in time.
+async fn in_time<E>(
+    writing: impl Future<Output = Result<(), E>>,
+    shared: &Shared,
+) -> Result<(), End> {
+    match tokio::time::timeout(shared.limits.reading, writing).await {
         Ok(Ok(())) => Ok(()),
-        _ => Err(End::Gone),
+        Ok(Err(_gone)) => Err(End::Gone),
+        Err(_late) => {
+            // Its log has everything that it misses.
+            count(&shared.counts.slow, 1);
+            Err(End::Gone)
+        }
     }
 }

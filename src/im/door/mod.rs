@@ -29,8 +29,8 @@ mod service;
 mod stream;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -65,7 +65,9 @@ pub struct Counts {
     pub connections: AtomicUsize,
     /// Connections so far.
     pub accepted: AtomicU64,
-    /// Connections that were turned away, since there were too many.
+    /// Octets that wait for clients to read them.
+    pub waiting_octets: AtomicUsize,
+    /// Connections that were turned away, since there were too many, of all or of one address.
     pub turned_away: AtomicU64,
     /// Connections that were closed, since their client did not read.
     pub slow: AtomicU64,
@@ -191,6 +193,7 @@ impl Door {
             stopped,
             limits: door.clone(),
             clock,
+            by_origin: Mutex::default(),
         };
         let accepting = tokio::spawn(accept::run(listener, tls, Arc::new(connections)));
         Ok(Self {

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::keep::Durable;
-use super::outbox::Outbox;
+use super::outbox::{NoPlace, Outbox};
 use super::pictures::{Full, Pictures};
 use super::{Counts, NotTaken, count};
 use crate::im::names::ConnectionId;
@@ -24,6 +23,8 @@ pub(super) enum Step {
     Gone(ConnectionId),
     /// It may have this.
     Send(ConnectionId, Box<Outgoing>),
+    /// A request of a connection was answered as far as it will be: when that was written it may bring another one.
+    Heard(ConnectionId, OwnedSemaphorePermit),
     /// It is to be closed when it has had everything.
     Close(ConnectionId),
     /// Somebody is told that what it gave is durable.
@@ -78,16 +79,23 @@ pub(super) async fn run(
                             continue;
                         }
                     };
-                    match outbox.try_send(outgoing) {
+                    match outbox.put(outgoing.to_json()) {
                         Ok(()) => count(&counts.said, 1),
-                        Err(TrySendError::Full(_)) => {
+                        Err(NoPlace::Full) => {
                             // Its log has everything that it misses.
                             count(&counts.slow, 1);
                             outboxes.remove(&connection);
                         }
-                        Err(TrySendError::Closed(_)) => {
+                        Err(NoPlace::Gone) => {
                             outboxes.remove(&connection);
                         }
+                    }
+                }
+                Step::Heard(connection, permit) => {
+                    if let Some((outbox, _)) = outboxes.get(&connection)
+                        && outbox.answered(permit).is_err()
+                    {
+                        outboxes.remove(&connection);
                     }
                 }
                 Step::Done(done) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 use super::keep::Keep;
@@ -37,8 +37,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Event {
     /// A connection came.
     Connected(ConnectionId, IpAddr, Outbox, Pictures),
-    /// A client sent something.
-    Heard(ConnectionId, Box<Result<Request, Unreadable>>),
+    /// A client sent something. Its connection brings more when the permit comes back.
+    Heard(
+        ConnectionId,
+        Box<Result<Request, Unreadable>>,
+        OwnedSemaphorePermit,
+    ),
     /// A connection went.
     Gone(ConnectionId),
     /// A phone wrote.
@@ -199,6 +203,12 @@ impl<K: Keep> Serving<K> {
                         Err(why) => Ended::NotStored(why),
                     };
                 }
+                // Before what clients bring, which may have no end; it is once a second.
+                _ = tidy.tick() => {
+                    if let Err(why) = self.tidy(&mut turn) {
+                        return Ended::NotStored(why);
+                    }
+                }
                 took = events.recv_many(&mut heard, TURN) => {
                     if took == 0 {
                         return Ended::Stopped;
@@ -214,11 +224,6 @@ impl<K: Keep> Serving<K> {
                         {
                             return Ended::NotStored(why);
                         }
-                    }
-                }
-                _ = tidy.tick() => {
-                    if let Err(why) = self.tidy(&mut turn) {
-                        return Ended::NotStored(why);
                     }
                 }
                 () = tokio::time::sleep_until(self.clock.instant(due_at).into()) => {}
@@ -288,6 +293,7 @@ impl<K: Keep> Serving<K> {
     fn take(&mut self, event: Event, turn: &mut Turn) -> Result<(), String> {
         let now = now(self.clock);
         let mut done = None;
+        let mut heard = None;
         let effects = match event {
             Event::Connected(connection, from, outbox, pictures) => {
                 self.service.connected(connection, from);
@@ -295,7 +301,8 @@ impl<K: Keep> Serving<K> {
                     .push(Step::Connected(connection, outbox, pictures));
                 return Ok(());
             }
-            Event::Heard(connection, request) => {
+            Event::Heard(connection, request, permit) => {
+                heard = Some(Step::Heard(connection, permit));
                 self.service.handle(now, &self.keep, connection, *request)
             }
             Event::Gone(connection) => {
@@ -329,6 +336,7 @@ impl<K: Keep> Serving<K> {
         turn.urgent |= effects.is_urgent() || done.is_some() || self.keep.is_crowded();
         turn.add(effects);
         turn.steps.extend(done.map(Step::Done));
+        turn.steps.extend(heard);
         Ok(())
     }
 

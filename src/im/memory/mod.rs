@@ -8,6 +8,7 @@ mod reads;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -65,16 +66,38 @@ pub struct MemoryShelf {
     phones_of: Pairs<UserName, PhoneNumber, ()>,
     proofs: HashMap<(UserName, PhoneNumber), ProofRecord>,
     replies: Pairs<PhoneNumber, u32, ReplyRecord>,
-    texts: HashMap<TextId, TextRecord>,
+    texts: BTreeMap<TextId, TextRecord>,
     taken: HashSet<OnceKey>,
     presence: BTreeMap<crate::presence::Key, crate::presence::Record>,
     fails: bool,
+    reads: Reads,
+}
+
+/// How often it was read.
+#[derive(Debug, Default)]
+struct Reads(AtomicU64);
+
+impl Reads {
+    fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Reads {
+    fn clone(&self) -> Self {
+        Self(self.0.load(Ordering::Relaxed).into())
+    }
 }
 
 impl MemoryShelf {
     /// An empty one.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// How often it was read so far: what a request costs, whatever it is answered.
+    pub fn reads(&self) -> u64 {
+        self.reads.0.load(Ordering::Relaxed)
     }
 
     /// From now on every read fails, or none does.
@@ -183,7 +206,12 @@ impl MemoryShelf {
             Change::Reply(phone, number, record) => {
                 self.replies.set(phone, number, record.clone());
             }
-            Change::Text(text, record) => set(&mut self.texts, text, record.as_ref()),
+            Change::Text(text, record) => {
+                match record {
+                    Some(record) => self.texts.insert(*text, record.clone()),
+                    None => self.texts.remove(text),
+                };
+            }
             Change::Presence(change) => match change.record() {
                 Some(record) => drop(self.presence.insert(change.key(), record.clone())),
                 None => drop(self.presence.remove(&change.key())),

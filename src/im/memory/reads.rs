@@ -33,6 +33,7 @@ impl MemoryShelf {
 
     fn give<T>(&self, read: impl FnOnce(&Self) -> T) -> Shelved<T> {
         self.works()?;
+        self.reads.count();
         Ok(read(self))
     }
 }
@@ -349,6 +350,18 @@ impl Shelf for MemoryShelf {
         self.give(|all| all.proofs.get(&(user.clone(), phone.clone())).cloned())
     }
 
+    fn proofs_of(&self, user: &UserName, most: usize) -> Shelved<Vec<(PhoneNumber, ProofRecord)>> {
+        self.give(|all| {
+            let of_user = all.proofs.iter().filter(|((of, _), _)| of == user);
+            let mut proofs: Vec<_> = of_user
+                .map(|((_, phone), proof)| (phone.clone(), proof.clone()))
+                .collect();
+            proofs.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+            proofs.truncate(most);
+            proofs
+        })
+    }
+
     fn reply(&self, phone: &PhoneNumber, number: u32) -> Shelved<Option<ReplyRecord>> {
         self.give(|all| all.replies.get(phone, &number).cloned())
     }
@@ -364,6 +377,18 @@ impl Shelf for MemoryShelf {
 
     fn text(&self, text: &TextId) -> Shelved<Option<TextRecord>> {
         self.give(|all| all.texts.get(text).cloned())
+    }
+
+    fn texts_before(&self, time: WallTime, most: usize) -> Shelved<Vec<TextId>> {
+        self.give(|all| {
+            let before = |text: &&TextId| text.made_at() < time;
+            all.texts
+                .keys()
+                .take_while(before)
+                .take(most)
+                .copied()
+                .collect()
+        })
     }
 
     fn was_taken(&self, key: &OnceKey) -> Shelved<bool> {

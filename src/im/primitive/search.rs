@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::is_false;
-use crate::im::names::{GroupName, Needle, Topic};
+use crate::im::names::{Cursor, GroupName, Needle, Topic};
 use crate::message::UserName;
 use crate::presence::AttributeName;
 
@@ -16,7 +16,7 @@ pub enum GroupQuery {
     Topic(Topic),
     /// Those whose name begins so.
     Name(Needle),
-    /// Those that this user owns.
+    /// Those that this user owns: one's own; of another, if that user allows it, the public ones.
     Owner(UserName),
     /// Those that this user is a member of: one's own; of another, if that user allows it, the public ones.
     Member(UserName),
@@ -28,9 +28,9 @@ pub enum GroupQuery {
 pub struct SearchGroup {
     /// What to look for.
     pub by: GroupQuery,
-    /// Those after this one.
+    /// Where the page before ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<GroupName>,
+    pub after: Option<Cursor>,
 }
 
 /// `GroupsFound`: a page of groups.
@@ -41,7 +41,7 @@ pub struct GroupsFound {
     pub groups: Vec<GroupFound>,
     /// Where to go on; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<GroupName>,
+    pub after: Option<Cursor>,
 }
 
 /// A group that was found.
@@ -82,9 +82,9 @@ pub struct SearchUsers {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = crate::presence::MAX_CONDITIONS))]
     pub presence: Vec<PresenceIs>,
-    /// Those after this one, by name.
+    /// Where the page before ended, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<UserName>,
+    pub after: Option<Cursor>,
     /// From where the answer before said to go on, by presence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]
@@ -99,7 +99,7 @@ pub struct UsersFound {
     pub users: Vec<UserName>,
     /// Where to go on, by name; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub after: Option<UserName>,
+    pub after: Option<Cursor>,
     /// Where to go on, by presence; left out at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 20))]

@@ -353,19 +353,26 @@ pub(super) fn get_info(draft: &Draft<'_>, caller: &Caller, get: GetContentInfo) 
             .push(describe(members, name, version, &record));
         return Ok(info.into());
     }
-    let page = draft
-        .shelf
-        .contents(&get.group, get.after.as_ref(), MAX_PAGE)?;
-    if page.len() == MAX_PAGE {
-        info.after = page.last().map(|(name, _, _)| name.clone());
-    }
-    for (name, version, record) in page {
-        if sees(&record) {
-            info.contents
-                .push(describe(members, name, version, &record));
+    // Until a page is full of what the asker sees, so that none ends at a name that is not for it. A group has few pieces.
+    let mut after = get.after;
+    loop {
+        let page = draft.shelf.contents(&get.group, after.as_ref(), MAX_PAGE)?;
+        let is_last = page.len() < MAX_PAGE;
+        after = page.last().map(|(name, _, _)| name.clone());
+        for (name, version, record) in page {
+            if sees(&record) {
+                if info.contents.len() == MAX_PAGE {
+                    info.after = info.contents.last().map(|last| last.name.clone());
+                    return Ok(info.into());
+                }
+                info.contents
+                    .push(describe(members, name, version, &record));
+            }
+        }
+        if is_last {
+            return Ok(info.into());
         }
     }
-    Ok(info.into())
 }
 
 pub(super) fn get(draft: &Draft<'_>, caller: &Caller, get: GetContent) -> Answer {

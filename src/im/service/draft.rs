@@ -110,6 +110,9 @@ pub(super) struct Draft<'a> {
     heads: HashMap<UserName, LogHead>,
 }
 
+/// Entries that are looked at when a log is full.
+const LOOKED_AT: usize = 256;
+
 /// A log is looked at for what is too much or too old each so many entries.
 const TRIM_EACH: u64 = 64;
 
@@ -142,6 +145,32 @@ impl<'a> Draft<'a> {
     pub(super) fn is_full(&self, user: &UserName) -> Shelved<bool> {
         let head = self.head(user)?;
         Ok(head.last.behind(head.received) >= self.config.max_waiting)
+    }
+
+    /// Whether a user's log has room, once what the user itself did counts as received, if nothing that others said lies
+    /// before it: who only writes and confirms nothing fills no disk, and can still be written to.
+    pub(super) fn makes_room(&mut self, user: &UserName) -> Shelved<bool> {
+        let head = self.head(user)?;
+        let most = self.config.max_waiting;
+        // Before it is full: others may write to it then.
+        if head.last.behind(head.received) <= most / 2 {
+            return Ok(true);
+        }
+        let mut own = head.received;
+        // Mostly the first one tells already.
+        for page in [1, LOOKED_AT] {
+            let entries = self.shelf.entries(user, own, page)?;
+            let of_user = entries
+                .iter()
+                .take_while(|(_, entry)| entry.logged().is_own());
+            match of_user.last() {
+                Some((position, _)) => own = *position,
+                None => break,
+            }
+        }
+        self.received(user, own)?;
+        let head = self.head(user)?;
+        Ok(head.last.behind(head.received) <= most)
     }
 
     /// An entry at the end of a user's log.

@@ -1,5 +1,6 @@
 //! Groups: making, describing, changing, deleting them (P12).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Caller;
@@ -273,6 +274,8 @@ pub(super) fn modify(draft: &mut Draft<'_>, caller: &Caller, modify: ModifyGroup
     if is_owners {
         membership.at_least(Role::Owner)?;
     }
+    check_once("roles", modify.roles.iter().map(|change| &change.name))?;
+    check_once("remove", modify.remove.iter())?;
     let mut told = no_change(group.clone());
     if !wishes.is_empty() {
         apply(draft, &mut membership.record.properties, wishes)?;
@@ -313,6 +316,20 @@ pub(super) fn modify(draft: &mut Draft<'_>, caller: &Caller, modify: ModifyGroup
         tell(draft, &others, caller, told);
     }
     Ok(Status::done().into())
+}
+
+/// Refuses a list that names a member twice: what it asks for would depend on the order, or be done twice.
+fn check_once<'a>(
+    element: &str,
+    names: impl Iterator<Item = &'a ScreenName>,
+) -> Result<(), Refusal> {
+    let mut seen = HashSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Status::bad_element(element, "names a member twice").into());
+        }
+    }
+    Ok(())
 }
 
 fn unknown_member(element: &str) -> Refusal {

@@ -4,7 +4,7 @@ use super::draft::{Answer, Draft};
 use super::{Caller, Service};
 use crate::im::change::Change;
 use crate::im::effects::Effects;
-use crate::im::limits::{MAX_PAGE, WINDOW};
+use crate::im::limits::{MAX_PAGE, MAX_PAGE_OCTETS, WINDOW};
 use crate::im::log::{Entry, Logged};
 use crate::im::names::{Position, SessionId, TransactionId};
 use crate::im::primitive::{
@@ -86,7 +86,7 @@ pub(super) fn settle(draft: &mut Draft<'_>, user: &UserName, position: Position)
     Ok(())
 }
 
-/// Entries of the log again.
+/// Entries of the log again, as many as one answer carries.
 pub(super) fn get(draft: &Draft<'_>, caller: &Caller, get: &GetHistory) -> Answer {
     let head = draft.head(&caller.user)?;
     if get.after > head.last {
@@ -97,9 +97,15 @@ pub(super) fn get(draft: &Draft<'_>, caller: &Caller, get: &GetHistory) -> Answe
         .map_or(MAX_PAGE, |most| most as usize)
         .min(MAX_PAGE);
     let entries = draft.shelf.entries(&caller.user, get.after, most)?;
+    let mut octets = 0;
     Ok(History {
         entries: entries
             .into_iter()
+            .take_while(|(_, entry)| {
+                let is_within = octets < MAX_PAGE_OCTETS;
+                octets += entry.octets();
+                is_within
+            })
             .map(|(position, entry)| PastEntry {
                 position,
                 at: entry.at(),

@@ -38,19 +38,23 @@ pub(super) fn invite(
     users.sort_unstable();
     users.dedup();
     for user in users {
-        if let Some(member) = membership.members.get(&user) {
-            if !member.anonymous {
-                let recipient = Recipient::User(user);
-                failed.push(Failed {
-                    recipient,
-                    code: Code::AlreadyMember,
-                });
-            }
+        let member = membership.members.get(&user);
+        if member.is_some_and(|member| !member.anonymous) {
+            let recipient = Recipient::User(user);
+            failed.push(Failed {
+                recipient,
+                code: Code::AlreadyMember,
+            });
             continue;
         }
+        let is_member = member.is_some();
         if let Some(code) = cannot_invite(draft, caller, &invite.group, &user)? {
             let recipient = Recipient::User(user);
             failed.push(Failed { recipient, code });
+            continue;
+        }
+        if is_member {
+            // Whoever is there without a name looks like somebody who was invited and has not answered.
             continue;
         }
         let id = InviteId::new(draft.now.wall, chance.octets());
@@ -85,17 +89,30 @@ pub(super) fn invite(
 
 /// Why a user cannot be invited, if so. Who is banned looks like who is not there: only moderators know of bans.
 fn cannot_invite(
-    draft: &Draft<'_>,
+    draft: &mut Draft<'_>,
     caller: &Caller,
     group: &GroupName,
     user: &UserName,
 ) -> Shelved<Option<Code>> {
     let is_reached = reachable(draft, &caller.user, user)?.is_some();
-    if !is_reached || draft.shelf.is_banned(group, user)? {
+    // Looked for in any case: it tells the same however long it takes.
+    let is_banned = draft.shelf.is_banned(group, user)?;
+    if !is_reached || is_banned {
         return Ok(Some(Code::UnknownRecipient));
     }
     let most = draft.config.groups.max_invites as usize;
-    let open = draft.shelf.invites_of(user, most)?;
+    let mut open = draft.shelf.invites_of(user, most)?;
+    // What has lapsed makes room.
+    let now = draft.now.wall;
+    open.retain(|(to, invite)| {
+        let is_open = now <= invite.valid_until;
+        if !is_open && to != group {
+            draft
+                .changes
+                .push(Change::Invite(user.clone(), to.clone(), None));
+        }
+        is_open
+    });
     let is_again = open.iter().any(|(to, _)| to == group);
     if open.len() >= most && !is_again {
         return Ok(Some(Code::InboxFull));

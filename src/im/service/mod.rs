@@ -6,6 +6,7 @@
 
 mod answers;
 mod content;
+mod cursor;
 mod draft;
 mod groups;
 mod history;
@@ -24,6 +25,7 @@ mod search;
 mod sign_in;
 mod sign_up;
 mod sms;
+mod telling;
 mod texts;
 
 use std::collections::HashSet;
@@ -240,6 +242,7 @@ impl Service {
         self.presence_rates.sweep(now.moment);
         self.idle_points(now);
         self.keep_presence(now, &mut effects.changes);
+        effects.append(self.lapsed_texts(now, shelf));
         self.answers.sweep(now.moment);
         self.quiet
             .retain(|phone| !self.answers.has(phone, now.moment));
@@ -358,7 +361,10 @@ impl Service {
         }
         self.touched(draft.now, session);
         let acts_on_presence = presence::acts(&primitive);
-        let answered = self.dispatch(&mut draft, &caller, &transaction, primitive);
+        let answered = self
+            .may_tell(&draft, &caller, &primitive)
+            .and_then(|()| self.dispatch(&mut draft, &caller, &transaction, primitive))
+            .and_then(|reply| self.has_told(&mut draft, &caller).map(|()| reply));
         let reply = match answered {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -430,9 +436,9 @@ impl Service {
             }
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
-            FromClient::SearchGroup(query) => search::groups(draft, caller, query),
+            FromClient::SearchGroup(query) => search::groups(draft, caller, &self.secret, query),
             FromClient::SearchUsers(query) if query.presence.is_empty() => {
-                search::users(draft, caller, &query)
+                search::users(draft, caller, &self.secret, &query)
             }
             FromClient::SearchUsers(query) => self.search_presence(draft, caller, query),
 

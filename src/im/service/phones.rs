@@ -16,6 +16,8 @@ use crate::message::{PhoneNumber, UserName};
 const CODE_DIGITS: u32 = 6;
 /// Wrong tries for one code.
 const MOST_WRONG: u32 = 5;
+/// Codes that are looked through when another one is sent.
+const MOST_LAPSED: usize = 64;
 /// Most phones of a user.
 const MOST_PHONES: usize = 8;
 
@@ -58,6 +60,13 @@ impl Service {
         self.codes_to_phone
             .take(&add.phone, draft.now.moment)
             .map_err(too_fast)?;
+        // Codes that have lapsed go: at most as many as the user may have sent since.
+        for (phone, proof) in draft.shelf.proofs_of(&caller.user, MOST_LAPSED)? {
+            if draft.now.wall > proof.valid_until {
+                let gone = Change::Proof(caller.user.clone(), phone, None);
+                draft.changes.push(gone);
+            }
+        }
         let valid_until = draft.now.wall + config.code_good_for;
         let code = self.chance.digits(CODE_DIGITS);
         let record = ProofRecord {

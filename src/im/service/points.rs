@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::answers::Answers;
 use crate::clock::Moment;
 use crate::im::effects::Origin;
-use crate::im::limits::WINDOW;
+use crate::im::limits::{WINDOW, WINDOW_OCTETS};
 use crate::im::log::Entry;
 use crate::im::names::{ConnectionId, Position, SessionId};
 use crate::im::primitive::{ItemKind, Outgoing, Tag, ToClient, Word};
@@ -39,12 +39,17 @@ pub(super) struct Point {
     pub(super) fed: Position,
     /// Everything up to here was confirmed.
     pub(super) confirmed: Position,
-    /// What was sent and not confirmed.
-    under_way: VecDeque<Position>,
+    /// What was sent and not confirmed, with its octets.
+    under_way: VecDeque<(Position, usize)>,
+    /// All of these octets.
+    octets: usize,
     /// When its user did something.
     touched: Moment,
     is_idle: bool,
 }
+
+/// Entries that are read from the shelf at a time to feed a point.
+const FED: usize = 32;
 
 impl Point {
     pub(super) fn new(
@@ -63,6 +68,7 @@ impl Point {
             fed,
             confirmed: fed,
             under_way: VecDeque::new(),
+            octets: 0,
             touched: now,
             is_idle: false,
         }
@@ -75,7 +81,12 @@ impl Point {
     }
 
     fn has_room(&self) -> bool {
-        (self.under_way.len() as u64) < WINDOW
+        (self.under_way.len() as u64) < WINDOW && self.octets < WINDOW_OCTETS
+    }
+
+    fn send(&mut self, position: Position, octets: usize) {
+        self.octets += octets;
+        self.under_way.push_back((position, octets));
     }
 
     /// The next entry, if it is the next and there is room. Whether it is to be sent.
@@ -86,7 +97,7 @@ impl Point {
         self.fed = position;
         let takes = self.takes(entry.logged().kind());
         if takes {
-            self.under_way.push_back(position);
+            self.send(position, entry.octets());
         }
         takes
     }
@@ -96,7 +107,7 @@ impl Point {
         let is_next = position == self.fed.next();
         if is_next {
             self.fed = position;
-            self.under_way.push_back(position);
+            self.send(position, 0);
         }
         is_next
     }
@@ -104,8 +115,11 @@ impl Point {
     /// The client has kept everything up to here. The position, as far as it was sent.
     pub(super) fn confirm(&mut self, position: Position) -> Position {
         let position = position.min(self.fed);
-        while self.under_way.front().is_some_and(|&sent| sent <= position) {
+        while let Some(&(sent, octets)) = self.under_way.front()
+            && sent <= position
+        {
             self.under_way.pop_front();
+            self.octets -= octets;
         }
         self.confirmed = self.confirmed.max(position);
         position
@@ -288,12 +302,14 @@ impl Points {
             return Ok(());
         };
         while point.has_room() {
-            let room = usize::try_from(WINDOW).unwrap_or(usize::MAX) - point.under_way.len();
-            let entries = shelf.entries(&point.user, point.fed, room)?;
+            let entries = shelf.entries(&point.user, point.fed, FED)?;
             if entries.is_empty() {
                 break;
             }
             for (position, entry) in entries {
+                if !point.has_room() {
+                    break;
+                }
                 // What was trimmed in the meantime leaves a gap; it was received by another point.
                 point.fed = Position(position.0 - 1);
                 if point.offer(position, &entry) {

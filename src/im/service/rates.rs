@@ -43,6 +43,16 @@ impl<K: Hash + Eq + Clone> Rates<K> {
         Ok(())
     }
 
+    /// Uses up more of somebody's share, whether or not there is as much.
+    pub(super) fn charge(&mut self, who: &K, count: u32, now: Moment) {
+        if count == 0 {
+            return;
+        }
+        let used_until = self.used_until.get(who).copied().unwrap_or(now).max(now);
+        let until = used_until + self.every.saturating_mul(count);
+        self.used_until.insert(who.clone(), until);
+    }
+
     /// Whether it could be done now.
     pub(super) fn has(&self, who: &K, now: Moment) -> bool {
         let most = self.every.saturating_mul(self.at_once.saturating_sub(1));
@@ -74,6 +84,12 @@ mod tests {
         assert!(rates.has(&"alice", later));
         assert_eq!(rates.take(&"alice", later), Ok(()));
         assert!(rates.take(&"alice", later).is_err());
+        // Who was charged waits for it.
+        rates.charge(&"alice", 10, later);
+        assert_eq!(
+            rates.take(&"alice", later),
+            Err(Duration::from_millis(1100))
+        );
         rates.sweep(later + Duration::from_secs(9));
         assert!(rates.used_until.is_empty());
     }

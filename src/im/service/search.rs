@@ -1,38 +1,65 @@
 //! Searches. Each goes along one index, looks at a bounded number of names, and says where to go on (P13).
 
 use super::Caller;
-use super::draft::{Answer, Draft};
+use super::cursor;
+use super::draft::{Answer, Draft, Refusal};
 use super::reach::reachable;
 use crate::im::limits::MAX_PAGE;
-use crate::im::names::GroupName;
+use crate::im::names::{Cursor, GroupName};
 use crate::im::primitive::{
     GroupFound, GroupQuery, GroupsFound, SearchGroup, SearchUsers, Status, UsersFound,
 };
 use crate::im::record::GroupRecord;
 use crate::im::shelf::Shelved;
 use crate::im::status::Code;
+use crate::message::{Refused, UserName};
 
-pub(super) fn groups(draft: &Draft<'_>, caller: &Caller, search: SearchGroup) -> Answer {
-    let after = search.after.as_ref();
+/// The name behind which a search goes on.
+fn behind<T>(
+    secret: &[u8; 32],
+    after: Option<&Cursor>,
+    read: impl FnOnce(&str) -> Result<T, Refused>,
+) -> Result<Option<T>, Refusal> {
+    let Some(after) = after else {
+        return Ok(None);
+    };
+    let name = cursor::open(secret, after)?;
+    let name = read(&name).map_err(|why| Status::bad_element("after", &why.to_string()))?;
+    Ok(Some(name))
+}
+
+/// Whether somebody's groups are looked through: of others only if they are reached and allow it.
+fn lets_look(draft: &Draft<'_>, caller: &Caller, user: &UserName) -> Shelved<bool> {
+    let record = reachable(draft, &caller.user, user)?;
+    let allows = record.is_some_and(|record| record.settings.groups_searchable);
+    Ok(*user == caller.user || allows)
+}
+
+pub(super) fn groups(
+    draft: &Draft<'_>,
+    caller: &Caller,
+    secret: &[u8; 32],
+    search: SearchGroup,
+) -> Answer {
+    let after = behind(secret, search.after.as_ref(), GroupName::new)?;
+    let after = after.as_ref();
     let shelf = draft.shelf;
     let names = match &search.by {
         GroupQuery::Topic(topic) => shelf.groups_about(topic, after, MAX_PAGE)?,
         GroupQuery::Name(prefix) => shelf.groups_called(prefix, after, MAX_PAGE)?,
-        GroupQuery::Owner(user) => shelf.groups_owned(user, after, MAX_PAGE)?,
-        GroupQuery::Member(user) => {
-            let record = reachable(draft, &caller.user, user)?;
-            let allows = record.is_some_and(|record| record.settings.groups_searchable);
-            if *user == caller.user || allows {
-                shelf.groups_of(user, after, MAX_PAGE)?
-            } else {
-                Vec::new()
-            }
+        GroupQuery::Owner(user) if lets_look(draft, caller, user)? => {
+            shelf.groups_owned(user, after, MAX_PAGE)?
         }
+        GroupQuery::Member(user) if lets_look(draft, caller, user)? => {
+            shelf.groups_of(user, after, MAX_PAGE)?
+        }
+        GroupQuery::Owner(_) | GroupQuery::Member(_) => Vec::new(),
     };
     let is_full = names.len() == MAX_PAGE;
-    let last = names.last().cloned().filter(|_| is_full);
+    let last = names.last().filter(|_| is_full);
+    let last = last.map(|name| cursor::seal(secret, name.as_str()));
     let of_member = match search.by {
-        GroupQuery::Member(user) if user != caller.user => Some(user),
+        GroupQuery::Owner(user) | GroupQuery::Member(user) if user != caller.user => Some(user),
         _ => None,
     };
     let mut found = Vec::new();
@@ -72,15 +99,24 @@ fn found_group(group: GroupName, record: &GroupRecord, members: usize) -> Shelve
 }
 
 /// By name alone.
-pub(super) fn users(draft: &Draft<'_>, caller: &Caller, search: &SearchUsers) -> Answer {
+pub(super) fn users(
+    draft: &Draft<'_>,
+    caller: &Caller,
+    secret: &[u8; 32],
+    search: &SearchUsers,
+) -> Answer {
     let Some(name) = &search.name else {
         return Err(Status::of(Code::MissingElement).at("name").into());
     };
-    let names = draft
-        .shelf
-        .users_called(name, search.after.as_ref(), MAX_PAGE)?;
+    let after = behind(secret, search.after.as_ref(), UserName::new)?;
+    let names = draft.shelf.users_called(name, after.as_ref(), MAX_PAGE)?;
     let is_full = names.len() == MAX_PAGE;
-    let last = names.last().cloned().filter(|_| is_full);
+    let last = names.last().filter(|_| is_full);
+    let last = last.map(|name| cursor::seal(secret, name.as_str()));
+    // As much is read for a page of nobody as for one of people who hid: how long it takes tells nothing of them.
+    for _ in names.len()..MAX_PAGE {
+        reachable(draft, &caller.user, &caller.user)?;
+    }
     let mut users = Vec::new();
     for user in names {
         let record = reachable(draft, &caller.user, &user)?;

@@ -1,5 +1,7 @@
 //! Texts to phones: how a message looks as SMS, from which number it comes, and what becomes of it.
 
+use std::time::Duration;
+
 use super::draft::Draft;
 use super::messages::{known_by_now, known_phone};
 use super::reach::phone_of;
@@ -11,13 +13,23 @@ use crate::im::effects::{Effects, Now};
 use crate::im::log::{Entry, Logged};
 use crate::im::names::{MessageId, Position, TextId};
 use crate::im::phone::{TextFate, TextToPhone};
-use crate::im::primitive::{Delivered, MemberAddress, Recipient, Sender};
+use crate::im::primitive::{Delivered, Fate, MemberAddress, Recipient, Sender};
 use crate::im::record::{PhoneRecord, TextMessage, TextRecord};
 use crate::im::shelf::{Shelf, Shelved};
 use crate::im::sms::{Place, Say, Telling};
 use crate::message::{Party, PhoneNumber, UserName};
 use crate::private::Private;
 use crate::text::{Cost, Width, lookalike};
+
+/// How long a word on a text is waited for: carriers try for a week at most, and whoever has not reported after two does
+/// not any more.
+const TEXTS_KEPT_FOR: Duration = Duration::from_hours(14 * 24);
+
+/// Texts that lapse at once.
+const TEXTS_LAPSED: usize = 500;
+
+/// How soon the next ones lapse.
+const SWEEP_AGAIN: Duration = Duration::from_secs(1);
 
 /// A message on its way to one or many.
 #[derive(Clone, Copy)]
@@ -65,18 +77,21 @@ impl Service {
             config.lookalikes,
         );
         let id = TextId::new(draft.now.wall, self.chance.octets());
-        let record = TextRecord {
-            phone: number.clone(),
-            message: Some(TextMessage {
-                sender: carried.sender.clone(),
-                message: carried.message,
-                recipient: address,
-                report: carried.report,
-                log,
-            }),
-            at: draft.now.wall,
-        };
-        draft.changes.push(Change::Text(id, Some(record)));
+        if carried.report {
+            // Nobody asks what became of the others.
+            let record = TextRecord {
+                phone: number.clone(),
+                message: Some(TextMessage {
+                    sender: carried.sender.clone(),
+                    message: carried.message,
+                    recipient: address,
+                    report: true,
+                    log,
+                }),
+                at: draft.now.wall,
+            };
+            draft.changes.push(Change::Text(id, Some(record)));
+        }
         draft.to_phones.push(TextToPhone {
             id,
             sender: Party::ShortCode(sender),
@@ -102,6 +117,23 @@ impl Service {
             report: false,
             valid_until: None,
         });
+    }
+
+    /// Texts on which no word came: their senders are told so, and they are forgotten.
+    pub(super) fn lapsed_texts(&mut self, now: Now, shelf: &dyn Shelf) -> Effects {
+        let config = std::sync::Arc::clone(&self.config);
+        let mut draft = Draft::new(shelf, &config, now);
+        let kept_for = TEXTS_KEPT_FOR.as_millis() as u64;
+        let before = WallTime::from_unix_ms(now.wall.as_unix_ms().saturating_sub(kept_for));
+        match lapse(&mut draft, before) {
+            Ok(count) if count == TEXTS_LAPSED => self.next_sweep = now.moment + SWEEP_AGAIN,
+            Ok(_) => {}
+            Err(why) => {
+                tracing::error!("{why}; texts on which no word came stay for now");
+                return Effects::default();
+            }
+        }
+        self.release(draft, Effects::default())
     }
 
     /// The same, unasked: not to a phone that wants nothing.
@@ -171,6 +203,24 @@ impl Service {
     }
 }
 
+/// Ends the oldest texts that were given to the carrier before; tells how many they were.
+fn lapse(draft: &mut Draft<'_>, before: WallTime) -> Shelved<usize> {
+    let lapsed = draft.shelf.texts_before(before, TEXTS_LAPSED)?;
+    for &id in &lapsed {
+        draft.changes.push(Change::Text(id, None));
+        let record = draft.shelf.text(&id)?;
+        if let Some(text) = record.and_then(|record| record.message) {
+            let fate = TextFate {
+                id,
+                fate: Fate::Doubtful,
+                reason: Some("the carrier never said".into()),
+            };
+            report(draft, text, fate)?;
+        }
+    }
+    Ok(lapsed.len())
+}
+
 /// The report for the sender of a message that went out as a text.
 fn report(draft: &mut Draft<'_>, text: TextMessage, fate: TextFate) -> Shelved<()> {
     if !text.report {
@@ -179,7 +229,7 @@ fn report(draft: &mut Draft<'_>, text: TextMessage, fate: TextFate) -> Shelved<(
     if let Some((user, position)) = text.log {
         // It lies in a log, too: who was first, phone or point, reports; and what a phone did not get still waits.
         let is_due = draft.shelf.due_at(&user, position)?.is_some();
-        if !is_due || fate.fate != crate::im::primitive::Fate::Delivered {
+        if !is_due || fate.fate != Fate::Delivered {
             return Ok(());
         }
         draft.changes.push(Change::Settled(user, position));

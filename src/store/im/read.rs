@@ -23,13 +23,12 @@ use crate::im::record::{
 };
 use crate::im::shelf::{Shelf, ShelfFailed, Shelved};
 use crate::message::{PhoneNumber, Refused, UserName};
-use crate::store::commit::blocking;
 use crate::store::{MOST_SCANNED, Range, StoreError};
 
 impl ImStore {
     fn give<T>(&self, read: impl FnOnce(&mut Inner) -> Result<T, StoreError>) -> Shelved<T> {
-        let mut inner = self.inner();
-        blocking(|| read(&mut inner)).map_err(|why| ShelfFailed(why.to_string()))
+        // Most of it lies in memory; what does not, the store reads as something that blocks.
+        read(&mut self.inner()).map_err(|why| ShelfFailed(why.to_string()))
     }
 }
 
@@ -516,6 +515,18 @@ impl Shelf for ImStore {
         self.give(|inner| inner.own(Key::new(Kind::Proof).user(user).phone(phone), "a proof"))
     }
 
+    fn proofs_of(&self, user: &UserName, most: usize) -> Shelved<Vec<(PhoneNumber, ProofRecord)>> {
+        self.give(|inner| {
+            let prefix = Key::new(Kind::Proof).user(user).made();
+            let found = inner.overlay.scan(&Range::prefix(&prefix), most)?;
+            let proofs = found.iter().map(|record| {
+                let phone = named(&record.key, PhoneNumber::new)?;
+                Ok((phone, decode(&record.value, "a proof")?))
+            });
+            proofs.collect()
+        })
+    }
+
     fn reply(&self, phone: &PhoneNumber, number: u32) -> Shelved<Option<ReplyRecord>> {
         self.give(|inner| {
             let key = Key::new(Kind::Reply)
@@ -542,6 +553,19 @@ impl Shelf for ImStore {
 
     fn text(&self, text: &TextId) -> Shelved<Option<TextRecord>> {
         self.give(|inner| inner.own(Key::new(Kind::Text).text(text), "a text"))
+    }
+
+    fn texts_before(&self, time: WallTime, most: usize) -> Shelved<Vec<TextId>> {
+        self.give(|inner| {
+            // Ids are in the order of their times.
+            let end = Key::new(Kind::Text)
+                .text(&TextId::new(time, [0; 10]))
+                .made();
+            let range = Range::prefix(&Key::new(Kind::Text).made()).before(&end);
+            let found = inner.overlay.keys(&range, most)?;
+            let ids = found.iter().filter_map(|key| keys::last_id(key));
+            Ok(ids.map(TextId::from_octets).collect())
+        })
     }
 
     fn was_taken(&self, key: &OnceKey) -> Shelved<bool> {

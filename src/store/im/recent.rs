@@ -79,7 +79,9 @@ impl<K: Hash + Eq, V> Recent<K, V> {
     where
         K: Borrow<Q>,
     {
-        if let Some((key, (value, size))) = self.old.remove_entry(key) {
+        if !self.old.is_empty()
+            && let Some((key, (value, size))) = self.old.remove_entry(key)
+        {
             self.size += size;
             self.young.insert(key, (value, size));
         }
