@@ -182,43 +182,6 @@ fn g8_a_full_disk_at_central_refuses_and_queues_and_goes_on_by_itself() {
 }
 
 #[test]
-fn a_store_that_cannot_be_written_ends_central_and_the_next_start_goes_on() {
-    let mut world = World::new(&Setting::default());
-    let (edge, central) = (world.start("edge"), world.start("central"));
-    well(&world, "central");
-    send_all(&world, &[hello(1)]);
-    until("the first text", || {
-        (received(&world).len() == 1).then_some(())
-    });
-
-    // What was not stored is not confirmed, and the process ends, since only a new one knows what is durable. systemd starts it again and again, until there is room.
-    central.let_files_take(Some(0));
-    assert_eq!(world.smsc.ask("send +358401111111 17000 one"), "sent");
-    let mut desk = world.desk();
-    let request =
-        json!({"do": "send", "key": "two", "from": "17000", "to": "+358401111111", "text": "two"});
-    assert!(desk.say(&request));
-    assert_eq!(central.ended(), Some(74), "storage");
-    if let Ok(Some(reply)) = desk.hear() {
-        assert!(reply.get("stored").is_none(), "{reply}");
-    }
-    let again = world.start_full("central");
-    assert_eq!(again.ended(), Some(74), "storage");
-    let log = world.log("central");
-    assert!(log.contains("central cannot go on"), "{log}");
-    let central = world.start("central");
-    well(&world, "central");
-    assert_eq!(texts_of(&read_inbox(&world, 1)), ["one"]);
-    send_all(&world, &[hello(2)]);
-    until("the second text", || {
-        received(&world).contains(&"hello 2".into()).then_some(())
-    });
-    for running in [edge, central] {
-        assert_eq!(running.terminate().1, Some(0));
-    }
-}
-
-#[test]
 fn a_lane_that_is_stuck_is_seen_by_its_pointers_and_made_anew_alone() {
     const TEXTS: usize = 8;
     // Of one submit nothing is ever heard again, though the SMSC is there and answers all else.
