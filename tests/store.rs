@@ -13,6 +13,8 @@ mod groups;
 mod kills;
 #[path = "store/post.rs"]
 mod post;
+#[path = "store/presence.rs"]
+mod presence;
 #[path = "store/rails.rs"]
 mod rails;
 #[path = "store/service.rs"]

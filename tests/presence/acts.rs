@@ -26,12 +26,16 @@ pub enum Act {
     Remove(usize, usize),
     Authorise(usize, usize, Choice, Choice, Choice),
     Answer(usize, Choice, Choice),
+    /// For so many seconds; without an end if they are none.
     Subscribe(usize, usize, Choice, u64),
     Unsubscribe(usize, usize),
     Get(usize, usize, Choice),
     Up(usize),
     Gone(usize),
     Member(usize),
+    Block(usize, usize, bool),
+    Shut(usize),
+    GroupEnds,
     Poll(usize),
     Pass(u64),
     /// Time passes and no timer fires; then somebody looks.
@@ -123,13 +127,16 @@ pub fn act() -> impl Strategy<Value = Act> {
         6 => (0..4_usize, 0..6_usize, some_or_none(), some_or_none(), some_or_none())
             .prop_map(|(owner, to, grant, refuse, forget)| Act::Authorise(owner, to, grant, refuse, forget)),
         2 => (0..4_usize, some_or_none(), some_or_none()).prop_map(|(owner, grant, refuse)| Act::Answer(owner, grant, refuse)),
-        8 => (pair(), choice(), prop::sample::select(vec![60_u64, 600, 86_400]))
+        8 => (pair(), choice(), prop::sample::select(vec![0_u64, 60, 600, 86_400]))
             .prop_map(|((watcher, owner), chosen, time)| Act::Subscribe(watcher, owner, chosen, time)),
         1 => pair().prop_map(|(watcher, owner)| Act::Unsubscribe(watcher, owner)),
         4 => (pair(), choice()).prop_map(|((watcher, owner), chosen)| Act::Get(watcher, owner, chosen)),
         5 => one.clone().prop_map(Act::Up),
         2 => one.clone().prop_map(Act::Gone),
-        2 => one.prop_map(Act::Member),
+        2 => one.clone().prop_map(Act::Member),
+        2 => (pair(), any::<bool>()).prop_map(|((owner, other), is_blocked)| Act::Block(owner, other, is_blocked)),
+        1 => one.prop_map(Act::Shut),
+        1 => Just(Act::GroupEnds),
         5 => (1..8_usize).prop_map(Act::Poll),
         5 => seconds.prop_map(Act::Pass),
         3 => (late, pair(), choice()).prop_map(|(time, (watcher, owner), chosen)| Act::Late(time, watcher, owner, chosen)),

@@ -58,7 +58,11 @@ pub const GROUP: &str = "anglers";
 pub struct Model {
     pub values: BTreeMap<(usize, usize), Value>,
     pub permissions: BTreeMap<(usize, To), Permission>,
-    /// By watcher and owner: what is chosen, and until when.
+    /// Of whom an owner hears nothing, whatever else it says.
+    pub blocks: BTreeSet<(usize, usize)>,
+    /// Who is as if it were not there.
+    pub shut: BTreeSet<usize>,
+    /// By watcher and owner: what is chosen, and until when; the end of time if it does not lapse.
     pub subscriptions: BTreeMap<(usize, usize), (Choice, Ms)>,
     /// Who was ever connected.
     pub seen: BTreeSet<usize>,
@@ -131,6 +135,16 @@ impl Model {
         circular
     }
 
+    /// Nothing is said to the group any more.
+    pub fn forget_group(&mut self) {
+        let group = format!("group:{GROUP}");
+        self.permissions.retain(|(_, to), _| *to != group);
+        for value in self.values.values_mut() {
+            value.allowed.remove(&group);
+            value.restricted.remove(&group);
+        }
+    }
+
     fn fits(address: &str, watcher: usize, outside: &Outside) -> Option<usize> {
         if address == format!("user:{}", USERS[watcher]) {
             Some(0)
@@ -146,6 +160,9 @@ impl Model {
     fn sees(&self, watcher: usize, owner: usize, attribute: usize, outside: &Outside) -> bool {
         if watcher == owner {
             return true;
+        }
+        if self.shut.contains(&owner) || self.blocks.contains(&(owner, watcher)) {
+            return false;
         }
         if let Some(value) = self.values.get(&(owner, attribute)) {
             for weight in 0..3 {

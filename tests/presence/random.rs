@@ -381,12 +381,16 @@ impl Pair {
                     user(USERS[*owner]),
                     to_chosen(chosen),
                 );
-                let time = Duration::from_secs(*seconds);
+                let time = (*seconds > 0).then(|| Duration::from_secs(*seconds));
                 let (done, is_urgent) = self
                     .world
                     .call(|service, now| service.subscribe(now, &me, &other, &names, time));
-                let until = self.now() + 1000 * seconds;
-                assert_eq!(done.unwrap().unwrap().as_unix_ms(), until);
+                let until = match seconds {
+                    0 => Ms::MAX,
+                    seconds => self.now() + 1000 * seconds,
+                };
+                let lapses = done.unwrap().map_or(Ms::MAX, WallTime::as_unix_ms);
+                assert_eq!(lapses, until);
                 self.model
                     .subscriptions
                     .insert((*watcher, *owner), (chosen.clone(), until));
@@ -447,6 +451,43 @@ impl Pair {
                 let me = user(USERS[*who]);
                 self.world
                     .call(|service, now| service.membership_changed(now, &me));
+            }
+            Act::Block(owner, other, is_blocked) => {
+                let (me, they) = (user(USERS[*owner]), user(USERS[*other]));
+                let (_, is_urgent) = self
+                    .world
+                    .call(|service, now| service.block(now, &me, &they, *is_blocked));
+                let pair = (*owner, *other);
+                let is_new = match is_blocked {
+                    true => self.model.blocks.insert(pair),
+                    false => self.model.blocks.remove(&pair),
+                };
+                assert_eq!(is_urgent, is_new, "a block holds over a crash");
+                if *is_blocked {
+                    self.questions.retain(|_, asked| *asked != pair);
+                }
+                self.was_urgent(is_urgent);
+            }
+            Act::Shut(who) => {
+                let me = user(USERS[*who]);
+                let is_shut = !self.model.shut.remove(who);
+                if is_shut {
+                    self.model.shut.insert(*who);
+                }
+                let (_, is_urgent) = self
+                    .world
+                    .call(|service, now| service.shut(now, &me, is_shut));
+                self.was_urgent(is_urgent);
+            }
+            Act::GroupEnds => {
+                self.outside.members.clear();
+                self.world.groups.0.clear();
+                let group = sluice::presence::GroupName::new(GROUP).unwrap();
+                let (_, is_urgent) = self
+                    .world
+                    .call(|service, now| service.forget_group(now, &group));
+                self.model.forget_group();
+                self.was_urgent(is_urgent);
             }
             Act::Poll(many) => {
                 for _ in 0..*many {

@@ -1,6 +1,5 @@
 //! What the IM service keeps, against its model in memory: random changes, on their way or durable, through restarts.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -24,13 +23,13 @@ use sluice::im::record::{
 };
 use sluice::im::shelf::Shelf;
 use sluice::message::{PhoneNumber, UserName};
-use sluice::presence::{self, Address, AttributeName, Chosen, Permission, PresValue, Record};
 use sluice::store::im::{ImStore, Pending};
 use sluice::store::memory::Memory;
 use sluice::store::{Store, Submitted};
 
 use crate::chance::{Chance, from_environment};
 use crate::engines::Machine;
+use crate::presence;
 
 const USERS: u64 = 4;
 const GROUPS: u64 = 3;
@@ -289,7 +288,11 @@ impl World {
                     }),
                 ),
             },
-            27 | 28 => Change::Presence(Box::new(self.presence(who))),
+            27 | 28 => {
+                let other = user(self.chance.below(USERS));
+                let change = presence::change(&mut self.chance, who, other);
+                Change::Presence(Box::new(change))
+            }
             _ => Change::Reply(
                 phone(self.chance.below(3)),
                 self.chance.below(300) as u32,
@@ -298,65 +301,6 @@ impl World {
                     used_at: at(world.number()),
                 }),
             ),
-        }
-    }
-
-    /// A change of presence, of any kind.
-    fn presence(&mut self, owner: UserName) -> presence::Change {
-        let other = user(self.chance.below(USERS));
-        let record = match self.chance.below(6) {
-            0 => Record::Value {
-                value: PresValue {
-                    client: self.maybe(|world| {
-                        let name = format!("client {}", world.chance.below(3));
-                        presence::ClientName::new(&name).unwrap()
-                    }),
-                    ..PresValue::set(
-                        AttributeName::new(&format!("a:b{}", self.chance.below(3))).unwrap(),
-                        &self.number().to_string(),
-                    )
-                },
-                owner,
-            },
-            1 => Record::Permission {
-                to: match self.chance.below(3) {
-                    0 => Address::User(other),
-                    1 => Address::Group(presence::GroupName::new("g").unwrap()),
-                    _ => Address::Everyone,
-                },
-                permission: Permission {
-                    all: Some(self.chance.percent(50)),
-                    blocked: self.chance.percent(20),
-                    ..Permission::default()
-                },
-                owner,
-            },
-            2 => Record::Subscription {
-                watcher: other,
-                owner,
-                chosen: Chosen::All,
-                until: self.maybe(|world| at(world.number())),
-            },
-            3 => Record::Question {
-                owner,
-                id: self.chance.below(3),
-                from: other,
-                chosen: Chosen::All,
-                asked: at(self.number()),
-            },
-            4 => Record::Hidden { owner },
-            _ => Record::Shut { owner },
-        };
-        let urgent = self.chance.percent(50);
-        match self.chance.percent(70) {
-            true => presence::Change::Put {
-                record: Box::new(record),
-                urgent,
-            },
-            false => presence::Change::Drop {
-                key: record.key(),
-                urgent,
-            },
         }
     }
 
@@ -519,15 +463,7 @@ fn told(shelf: &dyn Shelf, uploads: &[(UploadId, u32)]) -> String {
 }
 
 fn same(real: &ImStore, world: &World, when: &str) {
-    let mut kept = BTreeMap::new();
-    real.each_presence(&mut |record| {
-        let twice = kept.insert(record.key(), record);
-        assert_eq!(twice, None, "{when}");
-    })
-    .unwrap();
-    let model = world.model.presence().cloned();
-    let model: BTreeMap<_, _> = model.map(|record| (record.key(), record)).collect();
-    assert_eq!(kept, model, "{when}");
+    presence::same(real, &world.model, when);
     let (real, model) = (
         told(real, &world.uploads),
         told(&world.model, &world.uploads),
