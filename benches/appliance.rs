@@ -6,20 +6,21 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sluice::central::config::CentralConfig;
 use sluice::central::talk::Hand;
-use sluice::central::{Caller, Central, Ledger};
-use sluice::config;
-use sluice::edge::Edge;
-use sluice::edge::config::EdgeConfig;
+use sluice::central::{Caller, CentralSubject, Ledger};
+use sluice::config::{self, Document, Loaded};
+use sluice::edge::EdgeSubject;
 use sluice::link::pki::Authority;
 use sluice::sim::wan::{Wan, Weather};
 use sluice::sim::{Account, Config, Simulator};
+use sluice::status::StatusDoor;
+use sluice::status::config::StatusConfig;
 use sluice::store::post::{Post, Shelf};
 use sluice::store::{Batch, Range, Store};
 use support::{Goal, figure};
@@ -31,8 +32,8 @@ const WINDOW: f64 = 255.0 / 0.3;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().expect("threads");
-    let near = runtime.block_on(rate(1, 0, 4_000));
-    let far = runtime.block_on(rate(1, DELAY_MS, 4_000));
+    let near = runtime.block_on(rate(1, 0, 3_000));
+    let far = runtime.block_on(rate(1, DELAY_MS, 3_000));
     for (way, near, far) in [("mt", near.0, far.0), ("mo", near.1, far.1)] {
         println!("one lane, {way}: {near:.0}/s without delay, {far:.0}/s over 300 ms");
         let allowed = near.min(WINDOW);
@@ -43,8 +44,8 @@ fn main() {
             Goal::AtLeast(0.9),
         );
     }
-    let near16 = runtime.block_on(rate(16, 0, 20_000));
-    let far16 = runtime.block_on(rate(16, DELAY_MS, 20_000));
+    let near16 = runtime.block_on(rate(16, 0, 16_000));
+    let far16 = runtime.block_on(rate(16, DELAY_MS, 16_000));
     // Both ways share the processor.
     let (near_all, far_all) = (near16.0 + near16.1, far16.0 + far16.1);
     let sixteen = 16.0 * (near.0.min(WINDOW) + near.1.min(WINDOW));
@@ -54,6 +55,18 @@ fn main() {
         far_all / sixteen.min(near_all),
         "of sixteen lanes, or what the processor allows",
         Goal::AtLeast(0.8),
+    );
+    let mut answers = [near16.2, far16.2].concat();
+    println!(
+        "sluice status, as a command: {} times under that load, half of them within {:.1} ms",
+        answers.len(),
+        support::median(&mut answers)
+    );
+    figure(
+        "appliance.status_under_load",
+        support::percentile(&mut answers, 0.95),
+        "ms, 95 of 100",
+        Goal::AtMost(50.0),
     );
     rest(&runtime);
     million(&runtime);
@@ -149,14 +162,12 @@ impl World {
         }
     }
 
-    fn edge(&self) -> EdgeConfig {
-        let loaded = config::load::<EdgeConfig>(&self.path().join("edge.toml"));
-        loaded.expect("a configuration").config
+    fn file(&self, mode: &str) -> PathBuf {
+        self.path().join(mode).with_extension("toml")
     }
 
-    fn central(&self) -> CentralConfig {
-        let loaded = config::load::<CentralConfig>(&self.path().join("central.toml"));
-        loaded.expect("a configuration").config
+    fn loaded<D: Document>(&self) -> Loaded<D> {
+        config::load(&self.file(D::MODE)).expect("a configuration")
     }
 
     fn start(&self, mode: &str) -> Service {
@@ -232,11 +243,21 @@ fn hand(lane: usize, number: usize) -> Hand {
 }
 
 /// Messages a second to phones and from phones, both ways at once, over so many lanes and this line. Measured between the
-/// first tenth and the ninth.
-async fn rate(lanes: usize, delay_ms: u64, count: usize) -> (f64, f64) {
+/// first tenth and the ninth. Meanwhile `sluice status` is asked of both ends in turn; how many milliseconds it took.
+async fn rate(lanes: usize, delay_ms: u64, count: usize) -> (f64, f64, Vec<f64>) {
     let world = World::new(lanes, delay_ms).await;
-    let central = Central::start(world.central()).await.expect("central");
-    let edge = Edge::start(world.edge()).expect("the edge");
+    let central = CentralSubject::start(world.file("central"), world.loaded(), None);
+    let central = central.await.expect("central");
+    let edge = EdgeSubject::start(world.file("edge"), world.loaded(), None).expect("the edge");
+    let mut doors = tokio::task::JoinSet::new();
+    let door = |mode: &str| {
+        let status = StatusConfig::default();
+        StatusDoor::open(&world.path().join(mode).with_extension("sock"), &status)
+            .expect("a socket")
+    };
+    doors.spawn(door("central").run(central.clone()));
+    doors.spawn(door("edge").run(edge.clone()));
+    let (central, edge) = (central.central(), edge.edge());
     let ledger = central.ledger().clone();
     // The link stands when something has come through.
     for lane in 0..lanes {
@@ -267,6 +288,7 @@ async fn rate(lanes: usize, delay_ms: u64, count: usize) -> (f64, f64) {
         (seen() - first) as f64 / at.elapsed().as_secs_f64()
     };
     let inbox = ledger.clone();
+    let mut answers = Vec::new();
     let (mt, mo) = {
         let smsc: &Simulator = smsc;
         let to = async {
@@ -277,13 +299,40 @@ async fn rate(lanes: usize, delay_ms: u64, count: usize) -> (f64, f64) {
             (seen() - first) as f64 / at.elapsed().as_secs_f64()
         };
         let from = measure(Box::new(move || inbox.standing().inbox));
-        tokio::join!(to, from)
+        let rates = async { tokio::join!(to, from) };
+        let mut rates = std::pin::pin!(rates);
+        loop {
+            let asked = ["edge", "central"][answers.len() % 2];
+            tokio::select! {
+                rates = &mut rates => break rates,
+                took = ask_status(world.path().join(asked).with_extension("sock")) => answers.push(took),
+            }
+        }
     };
     texts.await.expect("all texts are taken");
     assert!(begun.elapsed() < Duration::from_secs(120), "it is slow");
     edge.stop().await;
     central.stop().await;
-    (mt, mo)
+    (mt, mo, answers)
+}
+
+/// `sluice status` as a command, from its start to its end, in milliseconds; then a pause.
+async fn ask_status(socket: PathBuf) -> f64 {
+    let asking = tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
+        let done = Command::new(env!("CARGO_BIN_EXE_sluice"))
+            .arg("status")
+            .arg("--socket")
+            .arg(socket)
+            .output()
+            .expect("it runs");
+        let took = begun.elapsed();
+        assert!(!done.stdout.is_empty(), "it shows the status");
+        took.as_secs_f64() * 1000.0
+    });
+    let took = asking.await.expect("it answers");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    took
 }
 
 async fn hand_all(ledger: Arc<Ledger>, lanes: usize, count: usize) {
@@ -337,7 +386,7 @@ fn rest(runtime: &tokio::runtime::Runtime) {
     // What the start cost is over.
     std::thread::sleep(Duration::from_secs(2));
     let (before, at) = (edge.worked(), Instant::now());
-    std::thread::sleep(Duration::from_secs(10));
+    std::thread::sleep(Duration::from_secs(8));
     let share = (edge.worked() - before) / at.elapsed().as_secs_f64() * 100.0;
     figure(
         "appliance.edge_at_rest_memory",
@@ -357,7 +406,7 @@ fn rest(runtime: &tokio::runtime::Runtime) {
 fn million(runtime: &tokio::runtime::Runtime) {
     const WAITING: u64 = 1_000_000;
     let world = runtime.block_on(World::new(1, 10));
-    let config = world.central();
+    let config = world.loaded::<CentralConfig>().config;
     runtime.block_on(async {
         let store = Store::open(&config.store.directory, &config.store).expect("a store");
         let (_keep, watched) = tokio::sync::watch::channel(Arc::new(config.clone()));
@@ -389,7 +438,7 @@ fn million(runtime: &tokio::runtime::Runtime) {
         std::thread::sleep(Duration::from_millis(2));
     }
     let took = begun.elapsed().as_secs_f64();
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(2));
     figure(
         "appliance.million_waiting_start",
         took,

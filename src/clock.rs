@@ -7,6 +7,7 @@
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::str::FromStr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A point of monotonic time: microseconds since the start of its [`Clock`].
@@ -107,6 +108,15 @@ impl FromStr for WallTime {
 /// How many characters of what is no time are shown again.
 const MOST_SHOWN: usize = 32;
 
+/// How far the civil time of this process is ahead of the machine's, in milliseconds.
+static AHEAD_MS: AtomicI64 = AtomicI64::new(0);
+
+/// From now on the civil time of this whole process is so much ahead of the machine's, or behind it: what a program goes
+/// through when somebody sets the clock, or a battery is dead. Moments go on as they did. Only a test does this.
+pub fn jump_to(ahead_ms: i64) {
+    AHEAD_MS.store(ahead_ms, Ordering::Relaxed);
+}
+
 /// Where a driver gets its time from. Copies tell the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
@@ -132,7 +142,8 @@ impl Clock {
         let since = SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap_or_default();
-        WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        let ms = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        WallTime(ms.saturating_add_signed(AHEAD_MS.load(Ordering::Relaxed)))
     }
 
     /// The machine's instant for a moment, for timers of the event loop.

@@ -88,7 +88,9 @@ async fn each_change_of_each_message_has_a_line() {
     origin.mark_sent(Sequence::new(2)).unwrap();
     origin.mark_sent(Sequence::new(1)).unwrap();
     of_origin.step(after(3));
-    origin.process(Sequence::new(2)).unwrap();
+    let accepted = Outcome::Accepted(SmscId::NONE);
+    let ended = vec![(Sequence::new(2), Some(accepted))];
+    origin.process_all(ended).unwrap();
     of_origin.step(after(300));
     let numbered = |number| (Sequence::new(number), parcel(at));
     mirror.store(vec![numbered(1), numbered(2)]).await.unwrap();
@@ -121,7 +123,7 @@ async fn each_change_of_each_message_has_a_line() {
             mo(1, "sent", 3_000),
             mo(2, "sent", 3_000),
             mo(2, "confirmed", 300_000),
-            format!("{} detail=\"doubtful\"", mo(2, "processed", 300_000)),
+            format!("{} detail=\"accepted\"", mo(2, "processed", 300_000)),
             mt(1, "retrieved"),
             mt(2, "retrieved"),
             mt(1, "confirmed"),

@@ -81,6 +81,7 @@ impl Keeper for CentralKeeper {
                 sequence: *sequence,
                 mark,
                 outcome: outcome.clone(),
+                times: ring.times(*sequence).unwrap_or_default(),
             });
         }
         self.ledger

@@ -35,6 +35,7 @@ mod run;
 mod service;
 mod subject;
 pub mod talk;
+mod trace;
 pub mod waiting;
 
 pub use caller::{CallError, Caller};

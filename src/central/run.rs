@@ -23,7 +23,7 @@ use crate::lane::Lane;
 use crate::link::driver::{Alarm, CentralLinks, LinkStatus, Phase};
 use crate::link::pki::{CentralIdentity, PkiError};
 use crate::link::transport::{ListenError, Listener};
-use crate::ring::life::{self, Opener, Rings};
+use crate::ring::life::{self, Kept, Opener, Rings};
 use crate::ring::{Report, Ring, RingError};
 use crate::store::{Store, StoreError};
 
@@ -114,7 +114,11 @@ impl Central {
         let store = Store::open(&config.store.directory, &config.store)?;
         let (config, watched) = watch::channel(Arc::new(config));
         let ledger = Arc::new(Ledger::open(store.clone(), watched.clone())?);
-        let opened = opener()?;
+        let Kept {
+            rings,
+            found,
+            task: file,
+        } = life::begin(opener)?;
         let now = config.borrow().clone();
         let listener = Listener::bind(identity, now.link.clone())?;
         let desk = Desk::open(
@@ -127,9 +131,6 @@ impl Central {
             Some(im) => Some(Service::open(im, &store, &ledger).await?),
             None => None,
         };
-        let (tell, rings) = watch::channel(Rings::Open(opened.file.clone()));
-        let found = opened.rings;
-        let file = tokio::spawn(life::keep(opened.file, opener, tell));
         let keeper = Arc::new(CentralKeeper::new(ledger.clone()));
         let shown = Shown::default();
         let of_edge = shown.clone();

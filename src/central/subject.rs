@@ -6,21 +6,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::config::CentralConfig;
-use super::ledger::Track;
 use super::run::{Central, CentralError};
-use crate::clock::{Clock, Moment, WallTime};
+use super::trace;
+use crate::clock::{Clock, Moment};
 use crate::config::{self, Document as _, Loaded};
-use crate::lane::{Direction, Lane, Sequence};
+use crate::lane::{Direction, Lane};
 use crate::link::driver::{Alarm, LinkStatus};
 use crate::log::Tap;
-use crate::message::ReportState;
 use crate::progress::Rate;
 use crate::ring::life::Rings;
 use crate::ring::storage::free_octets;
-use crate::status::snapshot::{
-    BacklogView, LaneView, NameView, PartView, Snapshot, StepView, StorageView, TraceView,
-};
-use crate::status::{Done, NO_PEOPLE, Order, Register, Subject};
+use crate::status::snapshot::{BacklogView, LaneView, NameView, Snapshot, StorageView, TraceView};
+use crate::status::{Done, NO_PEOPLE, Order, Register, Subject, trouble};
 use crate::view::{self, ms};
 
 /// How often rates are taken.
@@ -155,6 +152,10 @@ impl Subject for CentralSubject {
             crate::store::Alarm::Failed { why } => Some(why.clone()),
             _ => None,
         });
+        let path = config.store.directory.display().to_string();
+        let troubles = health.alarms.iter();
+        let troubles = troubles.filter_map(|alarm| trouble::of_store(&path, alarm));
+        let troubles = troubles.collect();
         let storage = vec![
             StorageView {
                 what: String::from("rings"),
@@ -168,7 +169,7 @@ impl Subject for CentralSubject {
             },
             StorageView {
                 what: String::from("store"),
-                path: config.store.directory.display().to_string(),
+                path,
                 failed,
                 free_octets: free_octets(&config.store.directory),
                 syncs: self.central.ledger().groups(),
@@ -186,6 +187,7 @@ impl Subject for CentralSubject {
             lanes: self.lanes(&config, now),
             rings: view::rings(&rings, statuses.iter().copied(), &alarms, wall),
             storage,
+            troubles,
             backlog: Some(BacklogView {
                 waiting: standing.waiting,
                 limit: config.backlog.limit,
@@ -212,7 +214,14 @@ impl Subject for CentralSubject {
     }
 
     async fn trace(&self, id: &str) -> Option<TraceView> {
-        let number = u128::from_str_radix(id, 16).ok()?;
+        let Ok(number) = u128::from_str_radix(id, 16) else {
+            return trace::placed(
+                &self.central.rings(),
+                id,
+                CentralConfig::MODE,
+                self.clock.wall(),
+            );
+        };
         let track = match self.central.ledger().trace(number) {
             Ok(track) => track?,
             Err(why) => {
@@ -220,7 +229,12 @@ impl Subject for CentralSubject {
                 return None;
             }
         };
-        Some(trace_view(id, &track, &self.central.rings()))
+        Some(trace::tracked(
+            id,
+            &track,
+            &self.central.rings(),
+            self.clock.wall(),
+        ))
     }
 
     async fn order(&self, order: Order) -> Result<Done, String> {
@@ -248,100 +262,4 @@ impl Subject for CentralSubject {
             Order::Reload => self.reload().await,
         }
     }
-}
-
-fn trace_view(id: &str, track: &Track, rings: &Rings) -> TraceView {
-    let step = |at: WallTime, end: &str, what: &str, detail: Option<String>| StepView {
-        at_unix_ms: at.as_unix_ms(),
-        end: end.to_owned(),
-        what: what.to_owned(),
-        detail,
-    };
-    let lane = track.lane.as_ref().map(|(lane, _)| lane.clone());
-    let mut parts: Vec<PartView> = track
-        .parts
-        .iter()
-        .map(|part| {
-            let sequence = Sequence::new(part.sequence);
-            let mut steps = vec![
-                step(track.taken_at, "central", "taken", None),
-                step(part.placed_at, "central", "retrieved", None),
-            ];
-            if let Some(flags) = flags(rings, track, sequence) {
-                // The ring knows whether, and not when.
-                steps.push(step(part.placed_at, "central", "now", Some(flags)));
-            }
-            if let Some(ended) = &part.ended {
-                let detail = Some(ended.outcome.clone());
-                steps.push(step(ended.at, "edge", "processed", detail));
-            }
-            if let Some(told) = &part.report {
-                let state = ReportState::from_number(told.state);
-                let detail = state.map(|state| format!("{state:?}").to_lowercase());
-                steps.push(step(told.at, "central", "reported", detail));
-            }
-            PartView {
-                lane: lane.clone(),
-                direction: String::from("mt"),
-                sequence: Some(part.sequence),
-                address: Some(sequence.address().get()),
-                smsc_id: part
-                    .ended
-                    .as_ref()
-                    // CIMD2 names by the phone's number, which is nobody's business here.
-                    .filter(|ended| !ended.id.is_empty() && !ended.id.contains(&b'/'))
-                    .map(|ended| ended.id.escape_ascii().to_string()),
-                report: part
-                    .report
-                    .as_ref()
-                    .and_then(|told| ReportState::from_number(told.state))
-                    .map(|state| format!("{state:?}").to_lowercase()),
-                steps,
-            }
-        })
-        .collect();
-    if parts.is_empty() {
-        parts.push(PartView {
-            lane: None,
-            direction: String::from("mt"),
-            sequence: None,
-            address: None,
-            smsc_id: None,
-            report: None,
-            steps: vec![step(track.taken_at, "central", "taken", None)],
-        });
-    }
-    TraceView {
-        id: id.to_owned(),
-        state: track.state.as_str().replace('_', " "),
-        parts,
-    }
-}
-
-/// Which flags a message has at this moment, while its slot is not free.
-fn flags(rings: &Rings, track: &Track, sequence: Sequence) -> Option<String> {
-    let Rings::Open(file) = rings else {
-        return None;
-    };
-    let (lane, epoch) = track.lane.as_ref()?;
-    let ring = file.rings().into_iter().find(|ring| {
-        let name = ring.name();
-        name.lane.as_str() == lane && name.direction == Direction::Mt
-    })?;
-    ring.look(|array| {
-        if array.epoch().get() != *epoch || array.get(sequence).is_none() {
-            return None;
-        }
-        let flags = array.flags(sequence);
-        let on: Vec<&str> = [
-            (flags.retrieved, "retrieved"),
-            (flags.sent, "sent"),
-            (flags.confirmed, "confirmed"),
-            (flags.processed, "processed"),
-        ]
-        .into_iter()
-        .filter_map(|(on, name)| on.then_some(name))
-        .collect();
-        Some(on.join(", "))
-    })
 }

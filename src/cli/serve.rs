@@ -88,7 +88,7 @@ impl From<CentralError> for ServeError {
 }
 
 impl ServeError {
-    /// The exit code that goes with it: configuration and storage are what a restart does not cure.
+    /// The exit code that goes with it: a wrong configuration is what a restart does not cure.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::Edge(EdgeError::Identity(_)) => Exit::Configuration,

@@ -1,7 +1,7 @@
 //! One lane of an edge: keeps its SMSC session going, makes it anew when it is stuck, and does what an operator asks.
 //!
 //! The session's driver does the work; this only decides whether there is one, and on what. While the ring file cannot
-//! be used the session stays, without rings: then the SMSC is told to keep its messages, and logs nobody out.
+//! be used there is a session without rings: then the SMSC is told to keep its messages, in its own protocol.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,9 @@ use crate::smsc::session::Session;
 use crate::smsc::status::{LaneStatus, Phase};
 use crate::smsc::{cimd2, smpp};
 
-/// How often a lane's progress is looked at.
+/// How often a lane's progress is looked at, at least: a small part of the time after which it is stuck.
 const LOOK: Duration = Duration::from_secs(5);
+const LOOKS: u32 = 10;
 
 /// How long a session has for its goodbye before it is ended without.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -84,6 +85,7 @@ impl LaneHandle {
             status: status.clone(),
             state: tell,
             clock: Clock::system(),
+            stuck_at: None,
         };
         Self {
             lane,
@@ -133,6 +135,8 @@ struct Keeper {
     status: Arc<LaneStatus>,
     state: watch::Sender<LaneState>,
     clock: Clock,
+    /// How far it had come when it was stuck, until it moves again.
+    stuck_at: Option<u64>,
 }
 
 /// A running session. Dropped, it ends without a goodbye.
@@ -221,13 +225,16 @@ impl Keeper {
 
     /// Stays with a session until it is over.
     async fn watch(&mut self, running: &mut Running, asked: &mut mpsc::Receiver<Wish>) -> Over {
+        let without = self.state.borrow().without_rings;
         let mut watch = Watch::new(self.config.stuck_after);
-        let mut look = tokio::time::interval(LOOK);
+        let mut look = tokio::time::interval((self.config.stuck_after / LOOKS).min(LOOK));
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 ended = &mut running.task => return self.ended(ended),
                 changed = self.rings.changed() => match changed {
+                    // While they are only tried in vain, again and again, the session need not hear of it.
+                    Ok(()) if self.rings.borrow_and_update().trouble().is_some() && without => {}
                     Ok(()) => return Over::Anew,
                     // The edge is gone; its lanes go with it.
                     Err(_closed) => std::future::pending().await,
@@ -257,11 +264,17 @@ impl Keeper {
                     }
                 },
                 _ = look.tick() => {
-                    let motion = watch.look(self.clock.now(), self.progress(running));
+                    let progress = self.progress(running);
+                    let motion = watch.look(self.clock.now(), progress);
                     let Motion::Stuck(stood) = motion else {
-                        self.stuck(None);
+                        // A new session alone is no progress.
+                        if self.stuck_at.is_some_and(|steps| steps != progress.steps) {
+                            self.stuck_at = None;
+                            self.stuck(None);
+                        }
                         continue;
                     };
+                    self.stuck_at = Some(progress.steps);
                     tracing::error!(lane = %self.lane, stood_s = stood.as_secs(), "the lane is stuck: messages wait, the SMSC is there, and nothing moves; its session is made anew");
                     self.stuck(Some(stood));
                     self.state.send_modify(|state| state.restarts += 1);

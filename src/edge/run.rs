@@ -10,10 +10,10 @@ use super::config::EdgeConfig;
 use super::keeper::{EdgeAlarm, EdgeKeeper};
 use super::lane::LaneHandle;
 use crate::config::{Change, Effect};
-use crate::link::driver::{EdgeLink, LinkStatus};
+use crate::link::driver::{EdgeLink, LinkStatus, Phase};
 use crate::link::pki::{EdgeIdentity, PkiError};
 use crate::link::transport::{Connector, ConnectorConfig};
-use crate::ring::life::{self, Opener, Rings};
+use crate::ring::life::{self, Kept, Opener, Rings};
 use crate::ring::{Report, RingError};
 
 /// How long the link has for its goodbye. Together with that of the lanes and the last sync it stays below the five
@@ -47,8 +47,8 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Starts an edge: its file is open, and lanes and link are at work when this returns, whether or not anybody
-    /// answers.
+    /// Starts an edge: lanes and link are at work when this returns, whether or not anybody answers. A ring file that
+    /// cannot be opened for now is tried again, and the SMSCs keep their messages meanwhile.
     pub fn start(config: EdgeConfig) -> Result<Self, EdgeError> {
         let opener = life::opener(config.ring_file(), config.rings());
         Self::start_on(config, opener)
@@ -57,10 +57,11 @@ impl Edge {
     /// The same, with rings on any storage.
     pub fn start_on(config: EdgeConfig, opener: Opener) -> Result<Self, EdgeError> {
         let connector = connector(&config.name, &config.link)?;
-        let opened = opener()?;
-        let (tell, rings) = watch::channel(Rings::Open(opened.file.clone()));
-        let found = opened.rings;
-        let file = tokio::spawn(life::keep(opened.file, opener, tell));
+        let Kept {
+            rings,
+            found,
+            task: file,
+        } = life::begin(opener)?;
         let lanes = config
             .lanes
             .iter()
@@ -135,7 +136,10 @@ impl Edge {
             let anew = theirs.iter().any(|change| change.effect == Effect::Session);
             lane.configure(config.clone(), anew).await;
         }
-        if changes.iter().any(|change| change.effect == Effect::Link) {
+        // Who has mended what kept the link down (the bundle, an address, the clock) does not want to wait for the pauses
+        // between calls.
+        let is_down = self.link().phase != Phase::Up;
+        if is_down || changes.iter().any(|change| change.effect == Effect::Link) {
             let connector = connector(&newer.name, &newer.link)?;
             let rings = of(&self.rings.borrow());
             let former = {
@@ -191,8 +195,13 @@ fn of(rings: &Rings) -> Vec<crate::ring::Ring> {
 
 /// Gives the link other rings whenever the file was opened anew, and takes those of a file that failed from it.
 async fn feed(link: Arc<Mutex<Option<EdgeLink>>>, mut rings: watch::Receiver<Rings>) {
+    let mut has_some = !of(&rings.borrow()).is_empty();
     while rings.changed().await.is_ok() {
         let now = of(&rings.borrow_and_update());
+        let had_some = std::mem::replace(&mut has_some, !now.is_empty());
+        if !had_some && !has_some {
+            continue;
+        }
         let link = link.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(link) = link.as_ref() {
             link.set_rings(now);

@@ -224,9 +224,9 @@ impl Subject for EdgeSubject {
         }
     }
 
-    async fn trace(&self, _id: &str) -> Option<TraceView> {
+    async fn trace(&self, id: &str) -> Option<TraceView> {
         // Identities are central's; here a message is known by lane and sequence.
-        None
+        view::trace::placed(&self.edge.rings(), id, EdgeConfig::MODE, self.clock.wall())
     }
 
     async fn order(&self, order: Order) -> Result<Done, String> {

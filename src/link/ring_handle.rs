@@ -31,8 +31,8 @@ impl RingView for Ring {
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
         Self::process(self, sequence)
     }
-    fn process_all(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
-        Self::process_all(self, sequences)
+    fn process_all(&self, ended: Vec<(Sequence, Option<Outcome>)>) -> Result<(), Misstep> {
+        Self::process_all(self, ended)
     }
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {
         Self::process_with(self, sequence, outcome)

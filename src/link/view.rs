@@ -26,8 +26,8 @@ pub trait RingView {
     fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep>;
     /// *Processed*: it was passed on at the far end.
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep>;
-    /// *Processed*, for all of these.
-    fn process_all(&self, sequences: &[Sequence]) -> Result<(), Misstep>;
+    /// *Processed*, for all of these, with the outcomes that the mirror told and the owner has kept.
+    fn process_all(&self, ended: Vec<(Sequence, Option<Outcome>)>) -> Result<(), Misstep>;
     /// *Processed* with an outcome, at the mirror.
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep>;
     /// How a processed message ended, at the mirror.

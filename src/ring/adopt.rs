@@ -7,7 +7,8 @@
 use std::sync::PoisonError;
 
 use super::commit::{Committer, blocking};
-use super::handle::{Ring, Shared, StoreError};
+use super::error::StoreError;
+use super::handle::{Ring, Shared};
 use super::page::{Entry, Fence, entry_offset};
 use super::storage::Storage;
 use crate::clock::Clock;

@@ -2,9 +2,31 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::page::VERSION;
+use super::array::{Full, Misstep};
+use super::page::{Fence, VERSION};
 use crate::lane::{Address, RingName};
+
+/// Why a message was not stored. Nothing of it was confirmed to anybody.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// No free slot: the source has to keep it.
+    #[error(transparent)]
+    Full(#[from] Full),
+    /// The far end spoke of a message that cannot be.
+    #[error(transparent)]
+    Misstep(#[from] Misstep),
+    /// The ring is shut.
+    #[error("the ring is fenced: {0}")]
+    Fenced(#[from] Fence),
+    /// The ring takes another epoch at this moment; the message may come again in it.
+    #[error("the ring is taking its origin's epoch")]
+    Adopting,
+    /// A write or sync failed; the file has to be opened anew.
+    #[error("{0}; nothing more is accepted until the ring file was opened anew")]
+    Failed(Arc<str>),
+}
 
 /// A ring file cannot be made, opened or used.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +99,7 @@ pub enum RingError {
     /// The disk has no room to make it.
     #[error(
         "{path}: the disk is full: a file of {needed} octets for {rings} rings does not fit; \
-         free some room and start again (no message was accepted)"
+         free some room (no message was accepted)"
     )]
     DiskFull {
         /// The file.
@@ -137,6 +159,14 @@ pub enum RingError {
 }
 
 impl RingError {
+    /// Whether it may pass without anything being done to the file itself: room, rights, a disk.
+    pub const fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            Self::DiskFull { .. } | Self::ReadOnly { .. } | Self::Io { .. }
+        )
+    }
+
     /// Sorts an error of the system.
     pub(super) fn io(path: &std::path::Path, doing: impl Into<String>, source: io::Error) -> Self {
         let path = path.to_owned();

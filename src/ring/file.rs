@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::commit::Committer;
-use super::error::RingError;
+use super::error::{RingError, StoreError};
 use super::format::{self, Making, beside, check_names, fill_live, random, sync_directory};
-use super::handle::{Parts, Ring, Shared, StoreError};
+use super::handle::{Parts, Ring, Shared};
 use super::lock;
 use super::page::{Entry, Fence, PAGE, Place, State, file_length, slot_offset, state_offset};
 use super::read;

@@ -1,5 +1,7 @@
 //! What a lane holds of a ring: transitions that are recorded, and messages that are durable when the call returns.
 
+mod steps;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -7,33 +9,15 @@ use tokio::sync::watch;
 
 use super::array::{Array, Full, Misstep, Taken};
 use super::commit::{Committer, Failed, Submitted, What, Write};
+use super::error::StoreError;
 use super::outcome;
 use super::page::{self, Fence, Place, State, encode_slot_into};
 use super::parcel::Parcel;
 use super::storage::Storage;
+use super::times::Timetable;
 use crate::clock::{Clock, Moment};
 use crate::lane::{Epoch, RingName, SLOTS, Sequence, Side};
 use crate::message::Outcome;
-
-/// Why a message was not stored. Nothing of it was confirmed to anybody.
-#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// No free slot: the source has to keep it.
-    #[error(transparent)]
-    Full(#[from] Full),
-    /// The far end spoke of a message that cannot be.
-    #[error(transparent)]
-    Misstep(#[from] Misstep),
-    /// The ring is shut.
-    #[error("the ring is fenced: {0}")]
-    Fenced(#[from] Fence),
-    /// The ring takes another epoch at this moment; the message may come again in it.
-    #[error("the ring is taking its origin's epoch")]
-    Adopting,
-    /// A write or sync failed; the file has to be opened anew.
-    #[error("{0}; nothing more is accepted until the ring file was opened anew")]
-    Failed(Arc<str>),
-}
 
 impl From<Failed> for StoreError {
     fn from(failed: Failed) -> Self {
@@ -65,6 +49,7 @@ struct Body {
     /// Since when something waits that did not go to the file yet.
     waits_since: Option<Moment>,
     outcomes: Box<[Option<(Sequence, Outcome)>]>,
+    times: Timetable,
 }
 
 /// What a ring is made of when its file is opened.
@@ -105,6 +90,7 @@ impl Shared {
                 clean: false,
                 waits_since: None,
                 outcomes: parts.outcomes,
+                times: Timetable::default(),
             }),
             storage,
             live,
@@ -171,6 +157,7 @@ impl Shared {
     /// The committer made these of this ring durable.
     pub(super) fn durable<'a>(&self, written: impl Iterator<Item = &'a What>) {
         let mut body = self.body();
+        let now = self.clock.wall();
         for what in written {
             match what {
                 What::Slot {
@@ -180,6 +167,7 @@ impl Shared {
                 } => {
                     body.array.stored(*sequence);
                     body.array.recorded(*processed);
+                    body.times.of(*sequence).stored = Some(now);
                     // That it is retrieved is not on disk yet, as a mark.
                     self.touch(&mut body);
                 }
@@ -423,69 +411,12 @@ impl Ring {
         self.flush().await
     }
 
-    fn change<T>(&self, step: impl FnOnce(&mut Array) -> Result<T, Misstep>) -> Result<T, Misstep> {
-        let mut body = self.shared.body();
-        let done = step(&mut body.unfenced()?.array)?;
-        self.tell(body);
-        Ok(done)
-    }
-
-    /// One step for each of these messages; whoever waits for a change hears of all of them at once.
-    fn change_all(
-        &self,
-        sequences: &[Sequence],
-        step: impl Fn(&mut Array, Sequence) -> Result<bool, Misstep>,
-    ) -> Result<(), Misstep> {
-        let mut body = self.shared.body();
-        let array = &mut body.unfenced()?.array;
-        let done = sequences
-            .iter()
-            .try_for_each(|&sequence| step(array, sequence).map(|_fresh| ()));
-        self.tell(body);
-        done
-    }
-
     /// Marks have moved: they go into the live record, will go into the file, and those that wait are woken.
     fn tell(&self, mut body: MutexGuard<'_, Body>) {
         self.shared.record_live(&body);
         self.shared.touch(&mut body);
         drop(body);
         self.shared.changed.send_replace(());
-    }
-
-    /// *Sent*: it was put on the link.
-    pub fn mark_sent(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        self.change(|array| array.mark_sent(sequence))
-    }
-
-    /// *Sent*, for all of these, at the price of one. The first that cannot be is the last that is tried.
-    pub fn mark_all_sent(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
-        self.change_all(sequences, |array, sequence| array.mark_sent(sequence))
-    }
-
-    /// *Confirmed*: the far end has it durably.
-    pub fn confirm(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        self.change(|array| array.confirm(sequence))
-    }
-
-    /// *Confirmed*, for all up to here.
-    pub fn confirm_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.confirm_up_to(sequence))
-    }
-
-    /// *Processed*: it was passed on at the far end.
-    pub fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
-        self.change(|array| array.process(sequence))
-    }
-
-    /// *Processed*, for all of these, at the price of one. The first that cannot be is the last that is tried.
-    pub fn process_all(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
-        self.change_all(sequences, |array, sequence| array.process(sequence))
-    }
-
-    /// *Processed*, for all up to here.
-    pub fn process_up_to(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.process_up_to(sequence))
     }
 
     /// *Processed*, and how it ended, which is kept until the origin's next message comes to this address; tells whether
@@ -504,16 +435,11 @@ impl Ring {
     ) -> Result<u64, (Sequence, Misstep)> {
         let mut body = self.shared.body();
         let mut fresh = 0;
-        let mut done = Ok(());
-        for (sequence, outcome) in endings {
-            match self.process_one(&mut body, sequence, outcome) {
-                Ok(is_fresh) => fresh += u64::from(is_fresh),
-                Err(misstep) => {
-                    done = Err((sequence, misstep));
-                    break;
-                }
-            }
-        }
+        let done = endings.into_iter().try_for_each(|(sequence, outcome)| {
+            let one = self.process_one(&mut body, sequence, outcome);
+            one.map(|is_fresh| fresh += u64::from(is_fresh))
+                .map_err(|misstep| (sequence, misstep))
+        });
         if fresh > 0 {
             self.tell(body);
         }
@@ -545,11 +471,13 @@ impl Ring {
             return Err(Misstep::Stopped);
         }
         body.array.process(sequence)?;
+        body.times.of(sequence).processed = Some(self.shared.clock.wall());
         body.outcomes[address.index()] = Some((sequence, outcome));
         Ok(true)
     }
 
-    /// How a processed message ended. Doubtful if that was lost with the power.
+    /// How a processed message ended. At a mirror it is doubtful if that was lost with the power; at an origin nothing is
+    /// known any more after a restart.
     pub fn outcome(&self, sequence: Sequence) -> Option<Outcome> {
         let body = self.shared.body();
         if !body.array.marks().processed.has(sequence) || sequence.is_none() {
@@ -557,6 +485,7 @@ impl Ring {
         }
         match &body.outcomes[sequence.address().index()] {
             Some((of, outcome)) if *of == sequence => Some(outcome.clone()),
+            _ if body.array.side() == Side::Origin => None,
             _ => Some(Outcome::Doubtful),
         }
     }
@@ -568,6 +497,7 @@ impl Ring {
             body.open()?;
             // No live record: the state page that follows tells it, and before that nobody has seen the message.
             body.array.offer(sequence)?;
+            body.times.of(sequence).offered = Some(self.shared.clock.wall());
         }
         self.flush().await
     }
@@ -586,7 +516,7 @@ impl Ring {
 
     /// No copy of a damaged message is left: its address becomes free again.
     pub fn declare_lost(&self, sequence: Sequence) -> Result<(), Misstep> {
-        self.change(|array| array.declare_lost(sequence))?;
+        self.change(|array| array.declare_lost(sequence), |_, (), _| {})?;
         tracing::error!(ring = %self.shared.name, %sequence, address = %sequence.address(), "a message is lost: its slot was damaged and no copy is left");
         Ok(())
     }

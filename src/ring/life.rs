@@ -4,15 +4,16 @@
 //! After a failure nothing of that batch was answered, and nothing more is accepted. The lanes and the link let go of
 //! the old rings; then the file is opened as after a crash, from what the disk has. While that fails (no room, a
 //! disk that is gone, a file system that went read-only) it is tried again, and everything goes on by itself as soon as it
-//! works.
+//! works. The same holds for a file that cannot be opened at the start, for a reason that may pass.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use super::{Opened, RingError, RingFile};
+use super::{Opened, Report, RingError, RingFile};
 use crate::lane::RingName;
 
 /// The first pause before a ring file is opened again, and the longest; each is twice the one before.
@@ -49,9 +50,43 @@ pub fn opener(path: PathBuf, names: Vec<RingName>) -> Opener {
     Arc::new(move || RingFile::open_or_create(&path, &names))
 }
 
-/// Keeps a ring file open. Begins with one that is; ends when nobody looks any more.
-pub async fn keep(first: RingFile, opener: Opener, rings: watch::Sender<Rings>) {
-    let mut file = first;
+/// A ring file that is kept open.
+pub struct Kept {
+    /// Its rings, as of now.
+    pub rings: watch::Receiver<Rings>,
+    /// What opening it brought to light.
+    pub found: Vec<Report>,
+    /// Keeps it; ends when nobody looks any more.
+    pub task: JoinHandle<()>,
+}
+
+/// Begins to keep a ring file open. Fails if it cannot be opened for a reason that does not pass by itself.
+pub fn begin(opener: Opener) -> Result<Kept, RingError> {
+    let (first, found) = match opener() {
+        Ok(opened) => (Ok(opened.file), opened.rings),
+        Err(why) if why.may_pass() => {
+            tracing::error!(%why, "the ring file cannot be opened; it is tried again");
+            (Err(why.to_string()), Vec::new())
+        }
+        Err(why) => return Err(why),
+    };
+    let (tell, rings) = watch::channel(match &first {
+        Ok(file) => Rings::Open(file.clone()),
+        Err(why) => Rings::Failed(why.as_str().into()),
+    });
+    let task = tokio::spawn(keep(first.ok(), opener, tell));
+    Ok(Kept { rings, found, task })
+}
+
+/// Keeps a ring file open. Begins with one that is, if there is one; ends when nobody looks any more.
+async fn keep(first: Option<RingFile>, opener: Opener, rings: watch::Sender<Rings>) {
+    let mut file = match first {
+        Some(file) => file,
+        None => match opened(&opener, &rings).await {
+            Some(file) => file,
+            None => return,
+        },
+    };
     loop {
         rings.send_replace(Rings::Open(file.clone()));
         let why = tokio::select! {
@@ -61,27 +96,37 @@ pub async fn keep(first: RingFile, opener: Opener, rings: watch::Sender<Rings>) 
         tracing::error!(path = %file.path().display(), %why, "the ring file takes nothing more; it is opened anew");
         rings.send_replace(Rings::Failed(why.to_string().into()));
         drop(file);
-        let mut pause = PAUSES.0;
-        file = loop {
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = rings.closed() => return,
-            }
-            pause = (pause * 2).min(PAUSES.1);
-            let open = opener.clone();
-            // Recovery reads the whole file.
-            let opened = tokio::task::spawn_blocking(move || open()).await;
-            match opened {
-                Ok(Ok(opened)) => {
-                    tracing::warn!(path = %opened.file.path().display(), "the ring file was opened anew; lanes and link go on");
-                    break opened.file;
-                }
-                Ok(Err(why)) => {
-                    tracing::error!(%why, "the ring file cannot be opened; it is tried again");
-                    rings.send_replace(Rings::Failed(why.to_string().into()));
-                }
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
+        file = match opened(&opener, &rings).await {
+            Some(file) => file,
+            None => return,
         };
+    }
+}
+
+/// Opens the file, for as long as it takes; nothing if nobody looks any more.
+async fn opened(opener: &Opener, rings: &watch::Sender<Rings>) -> Option<RingFile> {
+    let mut pause = PAUSES.0;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = rings.closed() => return None,
+        }
+        pause = (pause * 2).min(PAUSES.1);
+        let open = opener.clone();
+        // Recovery reads the whole file.
+        let opened = tokio::task::spawn_blocking(move || open()).await;
+        match opened {
+            Ok(Ok(opened)) => {
+                tracing::warn!(path = %opened.file.path().display(), "the ring file was opened anew; lanes and link go on");
+                return Some(opened.file);
+            }
+            // By ourselves: somebody has not let go of it yet. Another process could not have come between.
+            Ok(Err(RingError::InUse { .. })) => {}
+            Ok(Err(why)) => {
+                tracing::error!(%why, "the ring file cannot be opened; it is tried again");
+                rings.send_replace(Rings::Failed(why.to_string().into()));
+            }
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
     }
 }

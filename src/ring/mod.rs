@@ -31,13 +31,15 @@ mod read;
 pub mod recovery;
 pub mod renew;
 pub mod storage;
+mod times;
 
 pub use adopt::NotAdopted;
 pub use array::{Array, Flags, Full, Misstep, Taken};
 pub use bits::Bits;
-pub use error::RingError;
+pub use error::{RingError, StoreError};
 pub use file::{Opened, Report, RingFile};
 pub use format::format;
-pub use handle::{Ring, StoreError};
+pub use handle::Ring;
 pub use marks::{MARKS_LENGTH, Mark, Marks};
 pub use parcel::Parcel;
+pub use times::Times;

@@ -40,10 +40,12 @@ pub(super) fn obey(simulator: &Simulator, line: &str) -> Reply {
             let mut words = rest.trim().splitn(3, char::is_whitespace);
             match (words.next(), words.next(), words.next()) {
                 (Some(from), Some(to), Some(text)) => {
-                    if simulator.phone_sends(from, to, text) {
+                    if !simulator.phone_sends(from, to, text) {
+                        format!("nobody has the number {to}\n")
+                    } else if simulator.is_attended(to) {
                         "sent\n".into()
                     } else {
-                        format!("nobody has the number {to}\n")
+                        format!("kept until the account of {to} logs in\n")
                     }
                 }
                 _ => "send FROM TO TEXT\n".into(),

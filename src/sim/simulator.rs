@@ -165,6 +165,12 @@ impl Simulator {
             .with(0, |network, now| network.phone_sends(now, from, to, text))
     }
 
+    /// Whether somebody is logged in who gets what is written to this number.
+    pub fn is_attended(&self, number: &str) -> bool {
+        self.shared
+            .with(0, |network, _| network.is_attended(number))
+    }
+
     /// What phones have received, the oldest first, as far as `centre.keep` goes.
     pub fn received(&self) -> Vec<Received> {
         self.shared.with(0, |network, _| network.received())

@@ -209,7 +209,7 @@ async fn answer<S: Subject>(request: Request, looker: &Looker<S>) -> Vec<u8> {
         Request::Trace(id) => match looker.subject.trace(&id).await {
             Some(trace) => document(&trace),
             None => document(&ErrorView::new(format!(
-                "no message {id} is known here; it may be older than `retention` in [tracking]"
+                "no message {id} is known here; it may be older than `retention` in [tracking], or its slot holds another one by now"
             ))),
         },
         Request::Metrics => metrics::render(&snapshot()).into_bytes(),

@@ -23,6 +23,9 @@ macro_rules! alarms {
 alarms! {
     STORAGE_FAILED = "storage-failed": "look at the disk (`dmesg`, `df`); it goes on by itself when the file can be \
                                         written again, otherwise restart the service once the disk is well";
+    STORE_FULL = "store-full": "make room on this disk; what comes is told to try later, what is under way goes on, and all \
+                                goes on by itself when there is room";
+    STORE_WORRY = "store-worry": "note what it says, and look at the disk; docs/operations.md explains each";
     DISK_LOW = "disk-low": "make room on this disk; rings have theirs already, the store and the logs have not";
     SMSC_REFUSED = "smsc-refused": "compare system_id or username, password_file and the rest of the account with what \
                                     the carrier gave you, then `sluice reload`";
@@ -106,6 +109,21 @@ impl Alarm {
             what,
             remedy: self.remedy.replace("LANE", about),
         }
+    }
+}
+
+/// What the store at that place has to say; that it failed shows as such.
+pub fn of_store(path: &str, alarm: &crate::store::Alarm) -> Option<Trouble> {
+    match alarm {
+        crate::store::Alarm::Failed { .. } => None,
+        crate::store::Alarm::NoRoom { free, least } => {
+            let (free, least) = (free >> 20, least >> 20);
+            let what = format!(
+                "nothing new is accepted: {free} MiB are free, {least} are kept in reserve"
+            );
+            Some(STORE_FULL.about(path, Health::Down, what))
+        }
+        worry => Some(STORE_WORRY.about(path, Health::Degraded, worry.to_string())),
     }
 }
 

@@ -40,6 +40,18 @@ impl Process {
         }
     }
 
+    /// From now on no file of it may grow beyond so many octets, nor be written there; with nothing, as it likes. That is
+    /// how a full disk looks to it, and needs no disk and no rights.
+    pub(crate) fn let_files_take(&self, octets: Option<u64>) {
+        let octets = octets.map_or_else(|| String::from("unlimited"), |octets| octets.to_string());
+        let set = Command::new("prlimit")
+            .args(["--pid", &self.child.id().to_string()])
+            .arg(format!("--fsize={octets}:unlimited"))
+            .status()
+            .expect("prlimit is there");
+        assert!(set.success());
+    }
+
     /// SIGHUP.
     pub(crate) fn hang_up(&self) {
         signal(&self.child, "HUP");
@@ -128,6 +140,10 @@ pub(crate) struct Setting {
     pub(crate) weather: Weather,
     /// More of a lane's section.
     pub(crate) lane: String,
+    /// More of the account's section.
+    pub(crate) account: String,
+    /// Whether each step of each message is logged.
+    pub(crate) access: bool,
     /// Sections that central has beside those that it needs.
     pub(crate) central: String,
     /// More numbers that belong to the first lane's account, as in `'171*'`.
@@ -142,6 +158,8 @@ impl Default for Setting {
             cimd2: false,
             weather: Weather::delayed(20),
             lane: String::new(),
+            account: String::new(),
+            access: false,
             central: String::new(),
             numbers: String::new(),
         }
@@ -223,6 +241,7 @@ impl World {
 
     fn configure(&self, setting: &Setting) {
         let root = self.path().display();
+        let access = setting.access;
         let protocol = if setting.cimd2 { "cimd2" } else { "smpp" };
         let account = if setting.cimd2 {
             "username"
@@ -238,11 +257,11 @@ impl World {
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o600);
         fs::set_permissions(self.path().join("password"), permissions).expect("it is ours");
         let mut edge = format!(
-            "name = 'oslo'\n[log]\naccess = false\n[rings]\ndirectory = '{root}/edge'\n[link]\nbundle = '{root}/edge.pair'\n\
+            "name = 'oslo'\n[log]\naccess = {access}\n[rings]\ndirectory = '{root}/edge'\n[link]\nbundle = '{root}/edge.pair'\n\
              [status]\nsocket = '{root}/edge.sock'\n"
         );
         let mut central = format!(
-            "[log]\naccess = false\n[rings]\ndirectory = '{root}/central'\n[store]\ndirectory = '{root}/store'\nleast_free_percent = 1\nleast_free_mib = 64\n\
+            "[log]\naccess = {access}\n[rings]\ndirectory = '{root}/central'\n[store]\ndirectory = '{root}/store'\nleast_free_percent = 1\nleast_free_mib = 64\n\
              [link]\ndirectory = '{root}/pki'\nlisten = '{}'\n[status]\nsocket = '{root}/central.sock'\n\
              [desk]\nsocket = '{root}/desk.sock'\n[[edge]]\nname = 'oslo'\n",
             self.central_address
@@ -250,8 +269,8 @@ impl World {
         for lane in 0..setting.lanes {
             edge += &format!(
                 "[[lane]]\nname = 'lane-{lane}'\n{}\n[lane.smsc]\ntransport = 'tcp'\nhost = '127.0.0.1'\nport = {port}\n\
-                 [lane.{protocol}]\n{account} = 'lane-{lane}'\npassword_file = '{root}/password'\n",
-                setting.lane
+                 [lane.{protocol}]\n{account} = 'lane-{lane}'\npassword_file = '{root}/password'\n{}\n",
+                setting.lane, setting.account
             );
             central += &format!(
                 "[[edge.lane]]\nname = 'lane-{lane}'\nshort_codes = ['{}']\n",
@@ -267,20 +286,34 @@ impl World {
 
     /// Starts one of the two, by the mode's name.
     pub(crate) fn start(&self, mode: &str) -> Process {
-        let log = self.path().join(format!("{mode}.log"));
-        let file = fs::File::options()
+        self.start_by(mode, "trap '' XFSZ; exec \"$@\"")
+    }
+
+    /// The same, while its files take nothing: see [`Process::let_files_take`].
+    pub(crate) fn start_full(&self, mode: &str) -> Process {
+        self.start_by(mode, "trap '' XFSZ; ulimit -S -f 0; exec \"$@\"")
+    }
+
+    /// Starts it by way of a shell, since a signal that a program does not know of would end it at a limit; files that
+    /// are full give it an error instead, as a disk does. The log goes by way of this process, to be free of such limits.
+    fn start_by(&self, mode: &str, script: &str) -> Process {
+        let mut log = fs::File::options()
             .create(true)
             .append(true)
-            .open(&log)
+            .open(self.path().join(format!("{mode}.log")))
             .expect("a log");
-        let child = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        let mut child = Command::new("sh")
+            .args(["-c", script, "sluice"])
+            .arg(env!("CARGO_BIN_EXE_sluice"))
             .args(["--log", "info", "--mode", mode, "--config"])
             .arg(self.path().join(format!("{mode}.toml")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(file)
+            .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
+        let mut told = child.stderr.take().expect("it is piped");
+        std::thread::spawn(move || std::io::copy(&mut told, &mut log));
         Process { child }
     }
 
@@ -315,6 +348,21 @@ impl World {
             .filter(|record| record["event"] == event)
             .collect()
     }
+}
+
+/// `sluice` with these arguments, on the status socket of one of the two: its exit code, and all that it says.
+pub(crate) fn sluice(folder: &Path, mode: &str, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sluice"))
+        .args(arguments)
+        .arg("--socket")
+        .arg(folder.join(mode).with_extension("sock"))
+        .output()
+        .expect("sluice runs");
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr),
+    )
 }
 
 /// A port that is free for UDP and TCP at this moment.
@@ -365,7 +413,7 @@ impl Desk {
 }
 
 /// Sends texts and does not stop before each is stored, whatever happens to the desk meanwhile. The same key again is the
-/// same text.
+/// same text; no two calls use one key for different texts.
 pub(crate) fn send_all(world: &World, texts: &[(String, String, String)]) -> Vec<String> {
     let mut ids = BTreeMap::new();
     let begun = Instant::now();
@@ -379,7 +427,7 @@ pub(crate) fn send_all(world: &World, texts: &[(String, String, String)]) -> Vec
             for &number in chunk {
                 let (from, to, text) = &texts[number];
                 let request = serde_json::json!({
-                    "do": "send", "key": format!("n{number}"), "from": from, "to": to, "text": text,
+                    "do": "send", "key": format!("{number}: {text}"), "from": from, "to": to, "text": text,
                 });
                 if !desk.say(&request) {
                     break 'connection;
@@ -392,7 +440,8 @@ pub(crate) fn send_all(world: &World, texts: &[(String, String, String)]) -> Vec
                         if let (Some(key), Some(id)) =
                             (stored["key"].as_str(), stored["id"].as_str())
                         {
-                            let number: usize = key[1..].parse().expect("our own key");
+                            let number = key.split(':').next().expect("our own key");
+                            let number: usize = number.parse().expect("our own key");
                             ids.insert(number, id.to_owned());
                         } else {
                             assert_eq!(reply["refused"]["later"], true, "{reply}");

@@ -57,8 +57,7 @@ fn the_units_are_exposed_no_more_than_agreed() {
 #[test]
 fn units_and_program_agree_about_exit_codes() {
     use sluice::cli::Exit;
-    let codes =
-        [Exit::Usage, Exit::Storage, Exit::Configuration].map(|exit| exit.code().to_string());
+    let codes = [Exit::Usage, Exit::Configuration].map(|exit| exit.code().to_string());
     for mode in ["edge", "central"] {
         let text = std::fs::read_to_string(unit(mode)).unwrap();
         assert!(text.contains(&format!("RestartPreventExitStatus={}\n", codes.join(" "))));

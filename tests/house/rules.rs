@@ -51,6 +51,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::recovery",
             "ring::slot",
             "ring::snapshot",
+            "ring::times",
             // The link, as far as it has no line.
             "link",
             "link::action",
@@ -100,7 +101,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "ring::commit",
             "ring::file",
             "ring::format",
-            "ring::handle",
+            "ring::handle::*",
             "ring::inspect",
             "ring::life",
             "ring::live",
@@ -121,7 +122,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
         Tier::Whole,
         &[
             "main",
-            "view",
+            "view::*",
             "cli::*",
             "config::*",
             "status::*",

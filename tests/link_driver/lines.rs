@@ -1,10 +1,10 @@
 //! Connections that follow one another: takeover, NATs, several addresses, other rings, slow lines.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sluice::link::driver::{EdgeLink, LinkStatus, Phase};
-use sluice::link::transport::Choice;
+use sluice::link::transport::{Choice, Resolver};
 use sluice::ring::Ring;
 use sluice::sim::wan::{Rate, Wan, Weather};
 
@@ -162,6 +162,52 @@ async fn a_line_of_50_kbit_and_600_ms_stays_up_for_two_minutes() {
     println!("{came} messages in two minutes; {:#?}", status.line);
     assert_eq!(status.connections, 1);
     assert!(came > 1000, "the line is used: {came}");
+    link.stop().await;
+    links.stop().await;
+}
+
+/// A name whose address changes, and that is gone meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn g10_a_name_that_is_gone_and_back_at_another_address_needs_no_restart() {
+    let operator = Operator::new();
+    let (here, there) = ends(&operator, 1);
+    let links = central(&operator, loopback(0), "oslo", &there).await;
+    let weather = Weather::default();
+    let line = |number| Wan::open(loopback(0), links.local_address(), weather, number).unwrap();
+    let (former, new) = (line(1), line(2));
+    let address = Arc::new(Mutex::new(Some(former.address())));
+    let resolver: Resolver = {
+        let address = address.clone();
+        Arc::new(move |name| {
+            assert_eq!(name, "central.example.net:25500");
+            let known = *address.lock().unwrap();
+            let gone = || std::io::Error::other("no such host is known");
+            Box::pin(async move { known.map(|address| vec![address]).ok_or_else(gone) })
+        })
+    };
+    let bundle = operator.enrol("oslo");
+    let link = edge(
+        operator.connector_to(&bundle, "central.example.net:25500", resolver),
+        &here,
+    );
+    let mut seen = link.watch();
+    up(&mut seen).await;
+    *address.lock().unwrap() = None;
+    former.change(|weather| weather.down = true);
+    former.cut();
+    here.offer_up_to(100);
+    let status = until(&mut seen, |status| {
+        let why = status.last_reason.as_ref();
+        status.phase != Phase::Up && why.is_some_and(|(_, why)| why.contains("no such host"))
+    })
+    .await;
+    let (_, why) = status.last_reason.unwrap();
+    let words = "central.example.net:25500: the name cannot be resolved: no such host is known";
+    assert!(why.contains(words), "{why}");
+    *address.lock().unwrap() = Some(new.address());
+    up(&mut seen).await;
+    there.has_handed_on(100).await;
+    here.knows_the_end_of(100).await;
     link.stop().await;
     links.stop().await;
 }

@@ -15,7 +15,7 @@ use sluice::link::driver::{Alarm, CentralLinks, EdgeLink, Keeper, LinkStatus, Ph
 use sluice::link::is_lost_placeholder;
 use sluice::link::pki::{Authority, Bundle, CentralIdentity, EdgeIdentity};
 use sluice::link::transport::{
-    Choice, Connector, ConnectorConfig, ListenError, Listener, ListenerConfig,
+    Choice, Connector, ConnectorConfig, ListenError, Listener, ListenerConfig, Resolver,
 };
 use sluice::message::{Item, Outcome, SmscId};
 use sluice::ring::{Array, Ring, RingError, RingFile};
@@ -97,6 +97,18 @@ impl Operator {
         };
         let identity = EdgeIdentity::load(&file, Some(&bundle.edge)).unwrap();
         Connector::new(identity, config)
+    }
+
+    /// A connector to a name that is looked up like this.
+    pub fn connector_to(&self, bundle: &Bundle, name: &str, resolver: Resolver) -> Connector {
+        let file = self.path(&format!("{}.pair", bundle.edge));
+        bundle.replace(&file).unwrap();
+        let config = ConnectorConfig {
+            addresses: vec![name.to_owned()],
+            ..ConnectorConfig::default()
+        };
+        let identity = EdgeIdentity::load(&file, Some(&bundle.edge)).unwrap();
+        Connector::resolving(identity, config, resolver)
     }
 }
 

@@ -53,6 +53,8 @@ async fn the_program_serves_records_and_obeys() {
     let mut tell = move || told.next().unwrap().unwrap();
     let addresses: serde_json::Value = serde_json::from_str(&tell()).unwrap();
     let address = addresses["smpp"].as_str().unwrap();
+    typed.write_all(b"send 1 2 early\n").unwrap();
+    assert_eq!(tell(), "kept until the account of 2 logs in");
     let mut wire = Wire::on(tokio::net::TcpStream::connect(address).await.unwrap());
     wire.bind().await;
     id_of(&wire.ask(Pdu::SubmitSm(message(b"hello")), 2).await);

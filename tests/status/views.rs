@@ -7,7 +7,8 @@ use sluice::message::{
 };
 use sluice::ring::{Parcel, RingFile};
 use sluice::status::snapshot::{Health, RingView};
-use sluice::status::trouble::{ALARMS, judge};
+use sluice::status::trouble::{ALARMS, judge, of_store};
+use sluice::store::Alarm;
 
 use super::stage::{bad, central, well};
 
@@ -131,6 +132,17 @@ fn every_alarm_has_a_view_that_raises_it() {
     let mut snapshot = central();
     let backlog = snapshot.backlog.as_mut().unwrap();
     backlog.waiting = backlog.limit - backlog.limit / 5;
+    note(snapshot);
+    let mut snapshot = central();
+    let said = [
+        Alarm::NoRoom {
+            free: 1 << 20,
+            least: 256 << 20,
+        },
+        Alarm::GenerationUnknown,
+    ];
+    let troubles = said.iter().filter_map(|alarm| of_store("/store", alarm));
+    snapshot.troubles.extend(troubles);
     note(snapshot);
     let known: std::collections::BTreeSet<String> =
         ALARMS.iter().map(|alarm| alarm.code.to_owned()).collect();

@@ -107,10 +107,10 @@ impl RingView for BareRing {
     fn process(&self, sequence: Sequence) -> Result<bool, Misstep> {
         self.change(|array| array.process(sequence))
     }
-    fn process_all(&self, sequences: &[Sequence]) -> Result<(), Misstep> {
+    fn process_all(&self, ended: Vec<(Sequence, Option<Outcome>)>) -> Result<(), Misstep> {
         self.change(|array| {
-            let mut each = sequences.iter();
-            each.try_for_each(|&sequence| array.process(sequence).map(|_fresh| ()))
+            let mut each = ended.iter();
+            each.try_for_each(|(sequence, _)| array.process(*sequence).map(|_fresh| ()))
         })
     }
     fn process_with(&self, sequence: Sequence, outcome: Outcome) -> Result<bool, Misstep> {

@@ -42,8 +42,8 @@ use crate::text::Joiner;
 pub(super) use errands::Errand;
 pub(super) use record::State;
 use record::Stray;
-pub(super) use record::Track;
 use record::{Counters, LetterRecord};
+pub(super) use record::{PartTrack, Track};
 pub(super) use tracks::Ended;
 
 /// How many entries the inbox holds; beyond that what phones write stays in the rings, and at the SMSC. Somebody has to

@@ -133,6 +133,11 @@ pub(in crate::central) struct Track {
 pub(in crate::central) struct PartTrack {
     pub(in crate::central) sequence: u64,
     pub(in crate::central) placed_at: WallTime,
+    /// When it was put on the link, and when the edge had it; nothing if central was restarted between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::central) sent_at: Option<WallTime>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::central) confirmed_at: Option<WallTime>,
     /// How it ended at the SMSC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::central) ended: Option<Ending>,

@@ -10,7 +10,7 @@ use crate::central::talk::What;
 use crate::clock::WallTime;
 use crate::lane::{Lane, Sequence};
 use crate::message::{Outcome, Report};
-use crate::ring::Ring;
+use crate::ring::{Ring, Times};
 use crate::store::post::{Post, Shelf};
 use crate::store::{Batch, StoreError};
 
@@ -22,6 +22,8 @@ pub(in crate::central) struct Ended {
     pub(in crate::central) mark: Option<Mark>,
     /// How.
     pub(in crate::central) outcome: Outcome,
+    /// When what happened to it.
+    pub(in crate::central) times: Times,
 }
 
 /// A message that a carrier knows under a name: its identity, and which part.
@@ -244,6 +246,8 @@ impl Books {
             part.sequence = ended.sequence.get();
             part.placed_at = now;
         }
+        part.sent_at = part.sent_at.or(ended.times.sent);
+        part.confirmed_at = part.confirmed_at.or(ended.times.confirmed);
         if part.ended.is_none() {
             part.ended = Some(Ending::of(&ended.outcome, now));
             if let Outcome::Accepted(id) = &ended.outcome

@@ -21,9 +21,9 @@ use crate::message::{Party, PhoneNumber, UserName};
 use crate::private::Private;
 use crate::text::{Cost, Width, lookalike};
 
-/// How long a word on a text is waited for: carriers try for a week at most, and whoever has not reported after two does
-/// not any more.
-const TEXTS_KEPT_FOR: Duration = Duration::from_hours(14 * 24);
+/// How long a word on a text is waited for: it comes at the latest when whoever carries texts forgets it, which is after the
+/// longest validity (63 weeks) and the longest time for which that is kept (366 days).
+const TEXTS_KEPT_FOR: Duration = Duration::from_hours((63 * 7 + 366) * 24);
 
 /// Texts that lapse at once.
 const TEXTS_LAPSED: usize = 500;

@@ -35,7 +35,13 @@ pub struct EdgeLink {
 impl EdgeLink {
     /// Begins to call central. `rings` are the MO origins and MT mirrors of all lanes.
     pub fn start<K: Keeper>(connector: Connector, rings: Vec<Ring>, keeper: Arc<K>) -> Self {
-        Self::start_with(connector, rings, keeper, RedialConfig::default())
+        let usual = RedialConfig::default();
+        let longest = connector.redial_interval();
+        let redial = RedialConfig {
+            unreachable: (usual.unreachable.0.min(longest), longest),
+            ..usual
+        };
+        Self::start_with(connector, rings, keeper, redial)
     }
 
     /// The same, with other pauses between attempts.

@@ -43,7 +43,7 @@ pub(super) struct Origin {
     /// The long message that is being sent, and its next part.
     parting: Option<(Sequence, usize)>,
     /// Outcomes that the owner is keeping.
-    taking: BTreeSet<Sequence>,
+    taking: BTreeMap<Sequence, Outcome>,
     /// Damaged here, asked for; whether to ask now.
     asking: BTreeMap<Sequence, bool>,
     /// Asked for by a mirror that confirmed it and cannot read it any more.
@@ -233,9 +233,10 @@ impl Origin {
             }
         }
         for (sequence, outcome) in told {
-            if processed.has(sequence) || !self.taking.insert(sequence) {
+            if processed.has(sequence) || self.taking.contains_key(&sequence) {
                 continue;
             }
+            self.taking.insert(sequence, outcome.clone());
             self.far_processed_has(sequence);
             actions.outcome(at.place, sequence, outcome);
         }
@@ -256,15 +257,16 @@ impl Origin {
         at: &At<'_, R>,
         sequences: &[Sequence],
     ) -> Result<(), Reason> {
+        let mut ended = Vec::with_capacity(sequences.len());
         for &sequence in sequences {
-            self.taking.remove(&sequence);
+            ended.push((sequence, self.taking.remove(&sequence)));
             self.flights.remove(sequence);
             self.again.remove(&sequence);
             self.spare.remove(&sequence);
             self.asking.remove(&sequence);
             self.lost.remove(&sequence);
         }
-        let done = at.ring.process_all(sequences);
+        let done = at.ring.process_all(ended);
         done.map_err(|why| misstep(at.ring, why))?;
         self.taken.change();
         Ok(())

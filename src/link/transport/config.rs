@@ -56,7 +56,7 @@ pub struct ConnectorConfig {
     /// How long an address has for itself before the next one is tried beside it. Default 2s.
     #[serde(with = "human")]
     pub address_pause: Duration,
-    /// The shortest time between two attempts while the line is down. Default 1s.
+    /// The longest time between two attempts while nothing answers; the first ones come sooner. Default 1s.
     #[serde(with = "human")]
     pub redial_interval: Duration,
     /// `bbr` or `cubic`. Default `bbr`.

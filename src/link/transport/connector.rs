@@ -1,18 +1,19 @@
 //! An edge's door: calls central, by the carrier that gets through.
 //!
 //! One call ([`Connector::connect`]) tries every address of central, each by the carriers that the preference plans,
-//! and gives the first connection that central has greeted. [`Connector::keep_calling`] goes on until there is one.
-//! Both may run beside a connection that has fallen silent; whoever drives the link takes what answers first, the old
-//! connection or the new one. Dropping either future ends its attempts.
+//! and gives the first connection that central has greeted. Names are looked up anew for each call. It may run beside a
+//! connection that has fallen silent; whoever drives the link takes what answers first, the old connection or the new
+//! one, and decides when to call again. Dropping the future ends its attempts.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::net::{TcpSocket, lookup_host};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
@@ -30,14 +31,6 @@ const MAX_RESOLVED: usize = 4;
 /// How long one of a name's addresses has for itself before the next is tried beside it: half a second is more than
 /// the first round trip on most lines, and where a family (IPv6) leads nowhere, that is all it costs.
 const NEXT_RESOLVED: Duration = Duration::from_millis(500);
-/// Calls of [`Connector::keep_calling`] under way at the same time: at one a second each may take its ten seconds.
-const MAX_CALLS: usize = 10;
-/// The longest pause between two calls while the line is down, however long the last handshake took.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
-/// After a refusal, the first pause: only an operator can cure it.
-const REFUSED_FIRST: Duration = Duration::from_secs(15);
-/// After many refusals, the pause.
-const REFUSED_LONGEST: Duration = Duration::from_secs(300);
 /// How often a failure that goes on is logged again.
 const LOG_AGAIN: Duration = Duration::from_secs(300);
 /// A difference of clocks that is worth a line: certificates bear it, people who compare logs do not.
@@ -142,9 +135,19 @@ pub struct Connector {
     shared: Arc<Shared>,
 }
 
+/// Finds the addresses of a name with its port.
+pub type Resolver =
+    Arc<dyn Fn(String) -> BoxFuture<'static, io::Result<Vec<SocketAddr>>> + Send + Sync>;
+
+/// As the system does.
+fn system_resolver() -> Resolver {
+    Arc::new(|name| Box::pin(async move { Ok(lookup_host(name).await?.collect()) }))
+}
+
 struct Shared {
     identity: EdgeIdentity,
     config: ConnectorConfig,
+    resolve: Resolver,
     clock: Clock,
     memory: Mutex<Memory>,
 }
@@ -154,22 +157,25 @@ struct Memory {
     preference: Preference,
     /// The address that answered last.
     address: Option<String>,
-    /// How long the last handshake took: a measure for how often calling makes sense.
-    took: Duration,
 }
 
 impl Connector {
     /// Calls as that edge.
     pub fn new(identity: EdgeIdentity, config: ConnectorConfig) -> Self {
+        Self::resolving(identity, config, system_resolver())
+    }
+
+    /// The same, with names found in another way.
+    pub fn resolving(identity: EdgeIdentity, config: ConnectorConfig, resolve: Resolver) -> Self {
         let memory = Memory {
             preference: Preference::new(config.transport),
             address: None,
-            took: Duration::ZERO,
         };
         Self {
             shared: Arc::new(Shared {
                 identity,
                 config,
+                resolve,
                 clock: Clock::system(),
                 memory: Mutex::new(memory),
             }),
@@ -191,45 +197,6 @@ impl Connector {
         self.call(Some(carrier)).await
     }
 
-    /// Calls until there is a connection. While nothing answers, a new call starts every `redial_interval` (longer
-    /// where handshakes take longer) beside those under way, so that one starts soon after the line is back. After a
-    /// refusal the pauses grow to minutes. Failures are logged when they change, and now and then.
-    pub async fn keep_calling(&self) -> Connection {
-        let mut calls = JoinSet::new();
-        let mut log = FailureLog::default();
-        let mut refusals = 0;
-        loop {
-            if calls.len() < MAX_CALLS {
-                let this = self.clone();
-                calls.spawn(async move { this.connect().await });
-            }
-            let mut pause = Box::pin(sleep(self.interval()));
-            loop {
-                tokio::select! {
-                    biased;
-                    Some(ended) = calls.join_next() => match ended {
-                        Ok(Ok(connection)) => return connection,
-                        Ok(Err(error)) => {
-                            log.failure(&error, self.shared.clock.now());
-                            if error.needs_operator() {
-                                // The other calls would be refused too.
-                                calls.abort_all();
-                                while calls.join_next().await.is_some() {}
-                                pause = Box::pin(sleep(refused_pause(refusals)));
-                                refusals += 1;
-                            }
-                        }
-                        Err(error) if error.is_panic() => {
-                            std::panic::resume_unwind(error.into_panic())
-                        }
-                        Err(_) => {}
-                    },
-                    () = &mut pause => break,
-                }
-            }
-        }
-    }
-
     /// Those above found a connection silent: it counts against its carrier if it was young.
     pub fn fell_silent(&self, carrier: Carrier, age: Duration) {
         let now = self.shared.clock.now();
@@ -239,12 +206,9 @@ impl Connector {
             .fell_silent(carrier, age, now);
     }
 
-    fn interval(&self) -> Duration {
-        let shortest = self.shared.config.redial_interval;
-        let took = self.shared.memory().took;
-        let interval = (2 * took).clamp(shortest, LONGEST_INTERVAL.max(shortest));
-        // Edges that lost the same central together do not call it together.
-        interval + interval.mul_f64(0.2 * chance())
+    /// The longest pause between two calls while nothing answers.
+    pub fn redial_interval(&self) -> Duration {
+        self.shared.config.redial_interval
     }
 
     async fn call(&self, carrier: Option<Carrier>) -> Result<Connection, ConnectError> {
@@ -311,8 +275,9 @@ impl Shared {
                 failure,
             }]
         };
-        let resolved: Vec<SocketAddr> = match timeout(limit, lookup_host(&address)).await {
-            Ok(Ok(resolved)) => resolved.take(MAX_RESOLVED).collect(),
+        let resolved: Vec<SocketAddr> = match timeout(limit, (self.resolve)(address.clone())).await
+        {
+            Ok(Ok(resolved)) => resolved.into_iter().take(MAX_RESOLVED).collect(),
             Ok(Err(error)) => return Err(failed(Failure::Name(error.to_string()))),
             Err(_) => return Err(failed(Failure::NoAnswer(limit))),
         };
@@ -403,7 +368,6 @@ impl Shared {
         let mut memory = self.memory();
         memory.preference.worked(connection.carrier());
         memory.address = Some(address.to_owned());
-        memory.took = took;
     }
 
     fn from(&self, to: SocketAddr) -> SocketAddr {
@@ -500,17 +464,6 @@ fn here(error: impl fmt::Display) -> Failure {
 
 fn lost(error: &FrameError) -> Failure {
     Failure::Lost(format!("central sent {error}"))
-}
-
-/// The pause after so many refusals before this one.
-fn refused_pause(before: u32) -> Duration {
-    let pause = REFUSED_FIRST * 2u32.saturating_pow(before.min(5));
-    pause.min(REFUSED_LONGEST).mul_f64(1.0 + 0.2 * chance())
-}
-
-/// A number from 0 to 1.
-fn chance() -> f64 {
-    f64::from(getrandom::u32().unwrap_or(0)) / f64::from(u32::MAX)
 }
 
 /// Says a failure when it is another than before, and again after a while.

@@ -28,5 +28,5 @@ mod stream;
 pub use config::{Choice, Congestion, ConnectorConfig, DEFAULT_PORT, ListenerConfig};
 pub use connection::{Carrier, Connection, Ended, LEAST_PACKET, SendError, Stats};
 pub(in crate::link) use connector::FailureLog;
-pub use connector::{Attempt, ConnectError, Connector, Failure};
+pub use connector::{Attempt, ConnectError, Connector, Failure, Resolver};
 pub use listener::{ListenError, Listener};

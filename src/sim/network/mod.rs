@@ -333,6 +333,12 @@ impl Network {
         true
     }
 
+    /// Whether somebody is logged in who gets what is written to this number.
+    pub(super) fn is_attended(&self, number: &str) -> bool {
+        self.route(number)
+            .is_some_and(|account| !self.desks[account].sessions.is_empty())
+    }
+
     /// Whose number this is: one that has it in its list, else the first that takes what nobody else has.
     fn route(&self, number: &str) -> Option<usize> {
         let desks = || self.desks.iter().map(|desk| &desk.config);

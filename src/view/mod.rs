@@ -1,4 +1,6 @@
-//! Links and rings as status shows them, at either end: what both modes have in common of it.
+//! Links, rings and their messages as status shows them, at either end: what both modes have in common of it.
+
+pub mod trace;
 
 use std::time::Duration;
 
