@@ -228,7 +228,7 @@ mod refusals {
             why.to_string(),
             format!(
                 "(gate): the disk is full: a file of {} octets for 2 rings does not fit; \
-                 free some room and start again (no message was accepted)",
+                 free some room (no message was accepted)",
                 page::file_length(2)
             )
         );
