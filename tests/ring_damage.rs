@@ -288,8 +288,7 @@ fn outcomes_are_kept_and_a_lost_one_reads_as_doubtful() {
     let address = Sequence::new(3).address();
     flipped[page::outcome_offset(0, address) as usize + 60] ^= 1;
     let (_, ring) = open_octets(flipped);
-    // An origin only repeats what its mirror said; the mirror is the one to say that an outcome is lost.
-    assert_eq!(ring.outcome(Sequence::new(3)), None);
+    assert_eq!(ring.outcome(Sequence::new(3)), Some(Outcome::Doubtful));
 }
 
 /// A disk whose syncs wait until they are let go.

@@ -476,15 +476,15 @@ impl Ring {
         Ok(true)
     }
 
-    /// How a processed message ended. At a mirror it is doubtful if that was lost with the power; at an origin nothing is
-    /// known any more after a restart.
+    /// How a processed message ended: doubtful if its record is damaged, and at a mirror if it was lost with the power. An
+    /// origin writes none, and knows nothing any more after a restart.
     pub fn outcome(&self, sequence: Sequence) -> Option<Outcome> {
         let body = self.shared.body();
         if !body.array.marks().processed.has(sequence) || sequence.is_none() {
             return None;
         }
         match &body.outcomes[sequence.address().index()] {
-            Some((of, outcome)) if *of == sequence => Some(outcome.clone()),
+            Some((of, outcome)) if *of == sequence || of.is_none() => Some(outcome.clone()),
             _ if body.array.side() == Side::Origin => None,
             _ => Some(Outcome::Doubtful),
         }

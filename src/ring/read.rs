@@ -195,7 +195,7 @@ pub(super) fn check_length(
 pub(super) struct RingFound {
     /// What recovery works on.
     pub(super) evidence: Evidence,
-    /// The outcomes kept, by address − 1. A damaged record reads as none.
+    /// The outcomes kept, by address − 1. A damaged record is nobody's, and doubtful.
     pub(super) outcomes: Box<[Option<(Sequence, Outcome)>]>,
     /// Damage that recovery need not see: another record tells the same, or nothing depends on it.
     pub(super) noted: Vec<String>,
@@ -246,13 +246,13 @@ pub(super) fn ring(
                     noted.push(format!(
                         "outcome {address} belongs to another address; it reads as doubtful"
                     ));
-                    None
+                    Some((Sequence::NONE, Outcome::Doubtful))
                 }
                 Err(why) => {
                     noted.push(format!(
                         "outcome {address} is damaged ({why}); it reads as doubtful"
                     ));
-                    None
+                    Some((Sequence::NONE, Outcome::Doubtful))
                 }
             }
         })

@@ -82,6 +82,11 @@ fn at(n: u64) -> WallTime {
     WallTime::from_unix_ms(1_795_248_785_000 + n)
 }
 
+/// As the service makes them: they begin with their time, by which they are swept.
+fn text_id(n: u64) -> TextId {
+    TextId::new(at(n), [n as u8; 10])
+}
+
 impl World {
     fn new(seed: u64) -> Self {
         Self {
@@ -280,7 +285,7 @@ impl World {
                     at(self.number()),
                 ),
                 _ => Change::Text(
-                    TextId::from_octets([self.chance.below(3) as u8; 16]),
+                    text_id(self.chance.below(3)),
                     self.maybe(|world| TextRecord {
                         phone: phone(1),
                         message: None,
@@ -453,7 +458,7 @@ fn told(shelf: &dyn Shelf, uploads: &[(UploadId, u32)]) -> String {
         tell(&(
             shelf.replies(&phone(n)),
             shelf.reply(&phone(n), 7),
-            shelf.text(&TextId::from_octets([n as u8; 16])),
+            shelf.text(&text_id(n)),
         ));
     }
     for n in 0..20 {
@@ -541,7 +546,6 @@ fn story(store: Store, seed: u64, steps: u64) {
 }
 
 #[test]
-#[ignore = "fails: a text that was swept by age is gone in the store and still there in the model; not looked into yet"]
 fn what_the_service_keeps_is_what_its_model_keeps() {
     let seed = from_environment("SLUICE_SEED", u64::from(getrandom::u32().unwrap()));
     for round in 0..12 {
@@ -550,7 +554,6 @@ fn what_the_service_keeps_is_what_its_model_keeps() {
 }
 
 #[test]
-#[ignore = "fails: a text that was swept by age is gone in the store and still there in the model; not looked into yet"]
 fn what_the_service_keeps_is_on_disk_too() {
     let seed = from_environment("SLUICE_SEED", u64::from(getrandom::u32().unwrap()));
     let folder = tempfile::tempdir().unwrap();
