@@ -43,42 +43,31 @@ pub(super) struct Where {
     store: Option<PathBuf>,
 }
 
+/// One user, at one central.
+#[derive(Args)]
+pub(super) struct One {
+    /// The user's name.
+    name: String,
+    #[command(flatten)]
+    place: Where,
+}
+
 /// What can be done with users.
 #[derive(Subcommand)]
 pub(super) enum UserCommand {
     /// Register a user; the password is read from the input, in one line.
-    Add {
-        /// The user's name.
-        name: String,
-        #[command(flatten)]
-        place: Where,
-    },
+    Add(One),
     /// List all users.
     Ls {
         #[command(flatten)]
         place: Where,
     },
     /// Set a new password, read from the input, and end all sessions of the user.
-    Password {
-        /// The user's name.
-        name: String,
-        #[command(flatten)]
-        place: Where,
-    },
+    Password(One),
     /// Shut a user out, and end all its sessions; what it has is kept.
-    Shut {
-        /// The user's name.
-        name: String,
-        #[command(flatten)]
-        place: Where,
-    },
+    Shut(One),
     /// Let a user in again that was shut out.
-    Open {
-        /// The user's name.
-        name: String,
-        #[command(flatten)]
-        place: Where,
-    },
+    Open(One),
 }
 
 /// What can be done with clients.
@@ -370,15 +359,15 @@ pub(super) fn users(
 ) -> Result<Exit, Failure> {
     let user = |name: &str| UserName::new(name).map_err(PeopleError::from);
     let (asked, place) = match command {
-        UserCommand::Add { name, place } => {
+        UserCommand::Add(One { name, place }) => {
             (Registration::AddUser(user(&name)?, password(input)?), place)
         }
-        UserCommand::Password { name, place } => {
+        UserCommand::Password(One { name, place }) => {
             let asked = Registration::SetPassword(user(&name)?, password(input)?);
             (asked, place)
         }
-        UserCommand::Shut { name, place } => (Registration::Shut(user(&name)?, true), place),
-        UserCommand::Open { name, place } => (Registration::Shut(user(&name)?, false), place),
+        UserCommand::Shut(One { name, place }) => (Registration::Shut(user(&name)?, true), place),
+        UserCommand::Open(One { name, place }) => (Registration::Shut(user(&name)?, false), place),
         UserCommand::Ls { place } => return place.find()?.list(Register::Users, out),
     };
     writeln!(out, "{}", place.find()?.register(asked)?)?;
