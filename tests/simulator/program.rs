@@ -3,11 +3,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use sluice::codec::smpp::Pdu;
+use sluice::codec::smpp::{Pdu, Status};
 use sluice::sim::{Config, Simulator};
 
 use super::PLAIN;
-use super::smpp::{id_of, message};
+use super::smpp::{id_of, message, take, text_of};
 use super::support::Wire;
 
 #[test]
@@ -57,6 +57,9 @@ async fn the_program_serves_records_and_obeys() {
     assert_eq!(tell(), "kept until the account of 2 logs in");
     let mut wire = Wire::on(tokio::net::TcpStream::connect(address).await.unwrap());
     wire.bind().await;
+    let early = wire.frame().await;
+    assert_eq!(text_of(&early).0, b"early");
+    take(&mut wire, &early, Status::OK).await;
     id_of(&wire.ask(Pdu::SubmitSm(message(b"hello")), 2).await);
     assert!(
         !wire
