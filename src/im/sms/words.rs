@@ -1,7 +1,7 @@
 //! What the service says to phones, as a table: what each answer may name, and how long that can be. The words
 //! themselves stand in the language files.
 
-/// What an answer names. How long it may get is decided by [`super::compose`].
+/// What an answer names. How long it may get is decided by `compose`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Place {
     /// A user, a phone, a nickname.
