@@ -10,6 +10,7 @@ pub mod duration;
 mod events;
 pub mod pause;
 pub mod probe;
+mod reach;
 pub mod session;
 pub mod smpp;
 pub mod status;
