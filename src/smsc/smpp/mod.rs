@@ -60,7 +60,7 @@ mod receipts;
 mod requests;
 mod submit;
 mod text;
-mod timers;
+mod timer;
 
 pub use answers::{Class, Exceptions};
 pub use config::Config;
