@@ -6,7 +6,7 @@ use super::mark::Mark;
 use crate::clock::WallTime;
 use crate::message::{Item, Party, Priority, Refused, ReportWish, ShortMessage};
 use crate::ring::Parcel;
-use crate::text::{self, Reference};
+use crate::text::{self, MOST_PARTS, Reference};
 
 /// How many pairs' last references are remembered. A pair that was forgotten begins anew, by its message's identity.
 const PAIRS: usize = 4096;
@@ -29,10 +29,6 @@ pub struct Letter {
     /// After this time it is of no use.
     pub valid_until: Option<WallTime>,
 }
-
-/// The most parts that a text may become: 2,448 characters of the GSM alphabet. More costs its sender more than anybody
-/// wants to pay for a text message, and would hold a sixteenth of a lane at once.
-pub const MOST_PARTS: usize = 16;
 
 /// How many messages a text will be, or why it cannot be sent.
 pub fn parts(text: &str) -> Result<u64, Refused> {

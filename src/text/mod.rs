@@ -40,4 +40,4 @@ pub use join::{
     GAP, Joined, Joiner, LapseReason, Lapsed, LongMessage, MAX_HELD_PARTS, MAX_OPEN,
     MAX_OPEN_OF_SENDER, Part,
 };
-pub use parts::{MAX_PARTS, Reading, Reference, cut, cut_data, read, whole};
+pub use parts::{MAX_PARTS, MOST_PARTS, Reading, Reference, cut, cut_data, read, whole};

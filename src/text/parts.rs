@@ -12,6 +12,10 @@ use super::{gsm, ucs2};
 use crate::message::{Body, Coding, Concat, Refused, UserDataHeader};
 use crate::private::Private;
 
+/// The most parts that a text for a phone may become: 2,448 characters of the GSM alphabet. More costs its sender more than
+/// anybody wants to pay for a text message, and would hold a sixteenth of a lane at once.
+pub const MOST_PARTS: usize = 16;
+
 /// The number of a part has eight bits.
 pub const MAX_PARTS: usize = 255;
 

@@ -424,16 +424,12 @@ impl Service {
 
             FromClient::CreateGroup(create) => groups::create(draft, caller, create),
             FromClient::GetGroupInfo(get) => groups::get_info(draft, caller, get),
-            FromClient::ModifyGroup(modify) => groups::modify(draft, caller, modify),
-            FromClient::DeleteGroup(delete) => groups::delete(draft, caller, delete),
+            FromClient::ModifyGroup(modify) => self.modify_group(draft, caller, modify),
+            FromClient::DeleteGroup(delete) => self.delete_group(draft, caller, delete),
             FromClient::JoinGroup(join) => self.join_group(draft, caller, join),
             FromClient::ModifyJoin(modify) => self.modify_join(draft, caller, modify),
             FromClient::LeaveGroup(leave) => members::leave(draft, caller, leave),
-            FromClient::InviteGroup(invite) => {
-                let answered = invites::invite(draft, caller, &mut self.chance, invite);
-                self.tell_invited_phones(draft, caller)?;
-                answered
-            }
+            FromClient::InviteGroup(invite) => self.invite_group(draft, caller, invite),
             FromClient::RefuseInvite(refuse) => invites::refuse(draft, caller, refuse),
 
             FromClient::SearchGroup(query) => search::groups(draft, caller, &self.secret, query),

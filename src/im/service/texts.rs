@@ -2,25 +2,28 @@
 
 use std::time::Duration;
 
-use super::draft::Draft;
+use super::draft::{Answer, Draft};
 use super::messages::{known_by_now, known_phone};
 use super::noticed::state_of;
 use super::reach::phone_of;
 use super::replies::{ReplyAddress, reply_address};
-use super::{Caller, Service};
+use super::{Caller, Service, groups, invites};
 use crate::clock::WallTime;
 use crate::im::change::Change;
 use crate::im::effects::{Effects, Now};
 use crate::im::log::{Entry, Logged};
 use crate::im::names::{MessageId, Position, TextId};
 use crate::im::phone::{TextFate, TextToPhone};
-use crate::im::primitive::{Delivered, Fate, MemberAddress, Recipient, Sender};
+use crate::im::primitive::{
+    DeleteGroup, Delivered, Fate, InviteGroup, LeftBecause, MemberAddress, ModifyGroup, Recipient,
+    Sender,
+};
 use crate::im::record::{PhoneRecord, TextMessage, TextRecord};
 use crate::im::shelf::{Shelf, Shelved};
 use crate::im::sms::{Place, Say, Telling};
 use crate::message::{Party, PhoneNumber, UserName};
 use crate::private::Private;
-use crate::text::{Cost, Width, lookalike};
+use crate::text::{Cost, MOST_PARTS, Width, lookalike};
 
 /// How long a word on a text is waited for: it comes at the latest when whoever carries texts forgets it, which is after the
 /// longest validity (63 weeks) and the longest time for which that is kept (366 days).
@@ -78,17 +81,22 @@ impl Service {
             config.lookalikes,
         );
         let id = TextId::new(draft.now.wall, self.chance.octets());
+        let message = TextMessage {
+            sender: carried.sender.clone(),
+            message: carried.message,
+            recipient: address,
+            report: true,
+            log,
+        };
+        let parts = Cost::of(&text, Width::Narrow).parts;
+        if parts > MOST_PARTS {
+            return self.too_long(draft, message, id, parts);
+        }
         if carried.report {
             // Nobody asks what became of the others.
             let record = TextRecord {
                 phone: number.clone(),
-                message: Some(TextMessage {
-                    sender: carried.sender.clone(),
-                    message: carried.message,
-                    recipient: address,
-                    report: true,
-                    log,
-                }),
+                message: Some(message),
                 at: draft.now.wall,
             };
             draft.changes.push(Change::Text(id, Some(record)));
@@ -102,6 +110,29 @@ impl Service {
             valid_until: carried.valid_until,
         });
         Ok(())
+    }
+
+    /// A message that is longer than a text may be: nobody could send it, and its sender hears so, whether or not it asked
+    /// for a report. What it said to others goes all the same.
+    fn too_long(
+        &mut self,
+        draft: &mut Draft<'_>,
+        message: TextMessage,
+        id: TextId,
+        parts: usize,
+    ) -> Shelved<()> {
+        let sender = phone_of(&message.sender);
+        let fate = TextFate {
+            id,
+            fate: Fate::Failed,
+            reason: Some(format!("needs {parts} parts; {MOST_PARTS} are allowed")),
+            phone: None,
+        };
+        report(draft, message, fate)?;
+        match sender {
+            Some(number) => self.tell(draft, &number, &Telling::new(Say::TooLong)),
+            None => Ok(()),
+        }
     }
 
     /// Something that the service itself says to a phone.
@@ -158,32 +189,66 @@ impl Service {
         Ok(())
     }
 
-    /// Phones that are users hear of invitations by text; each is one of the texts of the user that invites.
-    pub(super) fn tell_invited_phones(
+    pub(super) fn invite_group(
         &mut self,
         draft: &mut Draft<'_>,
         caller: &Caller,
-    ) -> Shelved<()> {
-        let invited: Vec<_> = draft
+        invite: InviteGroup,
+    ) -> Answer {
+        let done = invites::invite(draft, caller, &mut self.chance, invite);
+        self.and_tell_phones(draft, caller, done)
+    }
+
+    pub(super) fn modify_group(
+        &mut self,
+        draft: &mut Draft<'_>,
+        caller: &Caller,
+        modify: ModifyGroup,
+    ) -> Answer {
+        let done = groups::modify(draft, caller, modify);
+        self.and_tell_phones(draft, caller, done)
+    }
+
+    pub(super) fn delete_group(
+        &mut self,
+        draft: &mut Draft<'_>,
+        caller: &Caller,
+        delete: DeleteGroup,
+    ) -> Answer {
+        let done = groups::delete(draft, caller, delete);
+        self.and_tell_phones(draft, caller, done)
+    }
+
+    /// Phones that are users have no point that would hear of what becomes of them in groups, so they get a text, which is
+    /// one of those of the user who does it.
+    fn and_tell_phones(&mut self, draft: &mut Draft<'_>, caller: &Caller, done: Answer) -> Answer {
+        let answer = done?;
+        let told: Vec<_> = draft
             .appended
             .iter()
-            .filter_map(|appended| match appended.entry.logged() {
-                Logged::InviteUser(invite) => {
-                    Some((phone_of(&appended.user)?, invite.group.clone()))
-                }
-                _ => None,
+            .filter_map(|appended| {
+                let (say, group) = match appended.entry.logged() {
+                    Logged::InviteUser(invite) => (Say::Invited, &invite.group),
+                    Logged::GroupLeft(left) if left.because == LeftBecause::Removed => {
+                        (Say::TakenOut, &left.group)
+                    }
+                    Logged::GroupLeft(left) if left.because == LeftBecause::Deleted => {
+                        (Say::GroupGone, &left.group)
+                    }
+                    _ => return None,
+                };
+                let telling = Telling::new(say).with(Place::Group, group.as_str());
+                Some((phone_of(&appended.user)?, telling))
             })
             .collect();
-        for (number, group) in invited {
+        for (number, telling) in told {
             let takes = known_by_now(draft, &number)?.is_some_and(|phone| phone.takes_texts());
             if takes && self.may_text(&caller.user, draft.now.moment) {
-                let telling = Telling::new(Say::Invited)
-                    .with(Place::Name, caller.user.as_str())
-                    .with(Place::Group, group.as_str());
+                let telling = telling.with(Place::Name, caller.user.as_str());
                 self.tell(draft, &number, &telling)?;
             }
         }
-        Ok(())
+        Ok(answer)
     }
 
     /// The carrier's word on a text: its sender gets a report, if it wants one (G18).

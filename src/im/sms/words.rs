@@ -180,6 +180,10 @@ sayings! {
     NoGroups "no-groups" [];
     /// The phone is asked into a group.
     Invited "invited" [Name, Group];
+    /// The phone is in a group no longer, since somebody there has taken it out.
+    TakenOut "taken-out" [Name, Group];
+    /// A group is no more.
+    GroupGone "group-gone" [Name, Group];
     /// No more messages come.
     Stopped "stopped" [];
     /// They come again.

@@ -1,8 +1,10 @@
 //! Machines that answer machines: a phone that replies by itself to whatever comes must not keep another one, or the
 //! service, busy forever.
 //!
-//! Two signs give them away: the same text again and again (numbers aside, since some tell the time), and answers that come
-//! faster than anybody types. A person who does either by chance is told, and goes on by writing something else, or later.
+//! Two signs give them away: the same answer again and again (numbers aside, since some tell the time), and answers that come
+//! faster than anybody types. Only what follows soon on a text that came to the phone is an answer: a meter that sends its
+//! reading each minute answers nobody, and may do so for ever. A person who does either by chance is told, and goes on by
+//! writing something else, or later.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,7 +14,7 @@ use crate::clock::Moment;
 use crate::im::primitive::Recipient;
 use crate::message::PhoneNumber;
 
-/// So often the same text may come in a row: a person who says *yes* to everything for an hour still gets through.
+/// So often the same answer may come in a row: a person who says *yes* to everything still gets through for a while.
 pub(in crate::im::service) const MOST_SAME: u32 = 10;
 
 /// So many texts in a row may each come within [`QUICK`] of one that went to the phone.
@@ -20,6 +22,10 @@ pub(in crate::im::service) const MOST_QUICK: u32 = 20;
 
 /// Faster than somebody reads, types and sends a text on a phone, and slower than a phone that answers by itself.
 const QUICK: Duration = Duration::from_secs(10);
+
+/// A text that follows on one that went to the phone within this time answers it. Phones that answer by themselves take
+/// seconds, and a carrier may take a minute; what is slower costs no more than thirty texts an hour.
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// A row ends with a pause of that length.
 const ROW: Duration = Duration::from_secs(3600);
@@ -84,12 +90,12 @@ impl Loops {
         let is_row = row
             .wrote_at
             .is_some_and(|before| now.since(before) <= ROW && row.digest == digest);
-        row.same = if is_row {
-            row.same.saturating_add(1)
-        } else {
-            1
-        };
+        if !is_row {
+            row.same = 0;
+        }
         let came = row.came_at.take();
+        let is_answer = came.is_some_and(|came| now.since(came) <= ANSWER);
+        row.same = row.same.saturating_add(u32::from(is_answer));
         let is_quick = came.is_some_and(|came| now.since(came) <= QUICK);
         row.quick = if is_quick {
             row.quick.saturating_add(1)
@@ -138,10 +144,13 @@ mod tests {
     #[test]
     fn the_same_text_ends_and_another_one_goes_on() {
         let mut loops = Loops::default();
-        let mut writes = |text: &str, now: u64| loops.writes(&phone(), &to("alice"), text, at(now));
+        let mut writes = |text: &str, now: u64| {
+            loops.comes(&phone(), at(now - 30));
+            loops.writes(&phone(), &to("alice"), text, at(now))
+        };
         for number in 0..10 {
             let text = format!("Away until 1{number}:00");
-            assert_eq!(writes(&text, number * 60), Pass::Goes, "{number}");
+            assert_eq!(writes(&text, 60 + number * 60), Pass::Goes, "{number}");
         }
         assert_eq!(writes("Away until 20:00", 900), Pass::Ends);
         assert_eq!(writes("Away  until 21:00", 960), Pass::Silent);
@@ -154,10 +163,39 @@ mod tests {
         let mut loops = Loops::default();
         for number in 0..30 {
             let now = at(number * 3601);
+            loops.comes(&phone(), now);
+            let now = now + Duration::from_secs(60);
             assert_eq!(loops.writes(&phone(), &to("alice"), "Yes", now), Pass::Goes);
         }
         loops.sweep(at(40 * 3601));
         assert!(loops.rows.is_empty());
+    }
+
+    #[test]
+    fn what_answers_nobody_may_be_the_same_for_ever() {
+        let mut loops = Loops::default();
+        for number in 0..2000_u64 {
+            // Each reading is acknowledged at once; the next one does not answer that.
+            let text = format!("reading {number}");
+            let now = at(number * 300);
+            assert_eq!(loops.writes(&phone(), &to("alice"), &text, now), Pass::Goes);
+            loops.comes(&phone(), at(number * 300 + 2));
+        }
+    }
+
+    #[test]
+    fn a_machine_that_answers_each_text_twice_comes_to_an_end() {
+        let mut loops = Loops::default();
+        let mut went = 0;
+        for number in 0..100_u64 {
+            loops.comes(&phone(), at(number * 40));
+            for second in [20, 21] {
+                let now = at(number * 40 + second);
+                let pass = loops.writes(&phone(), &to("alice"), "I am away", now);
+                went += u32::from(pass == Pass::Goes);
+            }
+        }
+        assert_eq!(went, 2 * MOST_SAME);
     }
 
     #[test]
