@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Inner;
 use super::keys::{self, Key, Kind};
 use crate::clock::WallTime;
-use crate::im::names::{TextId, UploadId};
+use crate::im::names::UploadId;
 use crate::store::{Range, StoreError};
 
 /// Records that are taken away at once.
@@ -18,33 +18,10 @@ const FORGOTTEN_AT_ONCE: usize = 4096;
 /// How long it is remembered that something was taken: who hands it over again after that has held it for a week.
 const REMEMBERED_FOR: Duration = Duration::from_hours(7 * 24);
 
-/// How long a text that was given to a carrier is remembered at most. Its fate takes the record away: at the latest when the
-/// ledger forgets it, after the longest validity (63 weeks) and the longest time for which a track is kept (366 days). What
-/// is older belongs to a carrier that is there no longer.
-const TEXTS_KEPT: Duration = Duration::from_hours((63 * 7 + 366 + 1) * 24);
-
 impl Inner {
     pub(super) fn sweep(&mut self, now: WallTime) -> Result<bool, StoreError> {
-        let more = self.sweep_chunks()? | self.sweep_bodies()? | self.sweep_texts(now)?;
+        let more = self.sweep_chunks()? | self.sweep_bodies()?;
         Ok(self.sweep_taken(now)? || more)
-    }
-
-    /// Texts of which no word will ever come: their ids begin with the time at which they were made.
-    fn sweep_texts(&mut self, now: WallTime) -> Result<bool, StoreError> {
-        let before = now
-            .as_unix_ms()
-            .saturating_sub(TEXTS_KEPT.as_millis() as u64);
-        let first = TextId::new(WallTime::from_unix_ms(before), [0; 10]);
-        let prefix = Key::new(Kind::Text).made();
-        let end = Key::new(Kind::Text).text(&first).made();
-        let old = self
-            .overlay
-            .keys(&Range::prefix(&prefix).before(&end), AT_ONCE)?;
-        for key in &old {
-            self.records.remove(key);
-            self.overlay.delete(key.clone())?;
-        }
-        Ok(old.len() == AT_ONCE)
     }
 
     fn sweep_chunks(&mut self) -> Result<bool, StoreError> {
