@@ -6,6 +6,7 @@ mod bad_sync;
 #[allow(unreachable_pub, dead_code, reason = "each test uses its part")]
 #[path = "../support/im_client.rs"]
 mod im_client;
+mod kept;
 mod people;
 mod phones;
 #[path = "../support/mod.rs"]

@@ -81,6 +81,13 @@ impl Town {
         (output.status.code(), seen)
     }
 
+    pub(crate) async fn resume(&self, session: &Session) -> ImClient {
+        let mut client = connection(self.door).await;
+        let resumed = client.resume(session, 0).await.expect("an answer");
+        assert_eq!(resumed["primitive"], "SignedIn", "{resumed}");
+        client
+    }
+
     pub(crate) async fn sign_in(&self, who: &str) -> (ImClient, Session) {
         let mut client = connection(self.door).await;
         let session = client.sign_in(who, "pc", &self.client_id, PASSWORD).await;

@@ -137,28 +137,49 @@ async fn what_is_no_primitive_is_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_sign_ins_disturbs_nobody_who_is_signed_in() {
-    let town = Town::of(memory(), &["alice", "bob"], anywhere()).await;
+async fn a_storm_of_ten_thousand_sign_ins_disturbs_nobody_who_is_signed_in() {
+    /// By so many at once, each over so many connections; on each so many go without waiting for an answer.
+    const STRANGERS: usize = 20;
+    const CONNECTIONS: usize = 20;
+    const AT_ONCE: usize = 25;
+    let mut town = Town::of(memory(), &["alice", "bob"], anywhere()).await;
     let (mut alice, _) = town.sign_in("alice").await;
     let (mut bob, _) = town.sign_in("bob").await;
     let address = town.door().address();
-    let storm: Vec<_> = (0..20)
+    let begun = std::time::Instant::now();
+    let storm: Vec<_> = (0..STRANGERS)
         .map(|n| {
             tokio::spawn(async move {
-                for m in 0..20 {
+                let mut answered = 0;
+                for m in 0..CONNECTIONS {
                     let Some(mut stranger) = ImClient::connect(address).await else {
                         continue;
                     };
-                    for k in 0..5 {
-                        let login = json!({
+                    let mut asked = Vec::new();
+                    for k in 0..AT_ONCE {
+                        // Half of them try a password with a nonce that nobody gave.
+                        let proof = json!({
+                            "scheme": "argon2id-hmac-sha-256", "nonce": "bm9ib2R5IGdhdmUgdGhpcw==",
+                            "digest": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=",
+                        });
+                        let mut login = json!({
                             "user": format!("nobody{n}-{m}-{k}"), "client": "desk",
                             "schemes": ["argon2id-hmac-sha-256"],
                         });
-                        let answer = stranger.ask("Login", login).await.unwrap();
-                        let code = &answer["elements"]["code"];
-                        assert!(code == 422 || code == 426, "{answer}");
+                        if k % 2 == 1 {
+                            login["proof"] = proof;
+                        }
+                        asked.push(stranger.say("Login", login).await.unwrap());
+                    }
+                    for transaction in asked {
+                        let answer = stranger.answer(&transaction).await.unwrap();
+                        let code = answer["elements"]["code"].as_u64().unwrap();
+                        // A challenge, a refusal, or a time to wait: nobody comes in, and nobody is left without a word.
+                        assert!((422..=426).contains(&code), "{answer}");
+                        answered += 1;
                     }
                 }
+                answered
             })
         })
         .collect();
@@ -170,9 +191,13 @@ async fn a_storm_of_sign_ins_disturbs_nobody_who_is_signed_in() {
         assert_eq!(text_of(&soon(bob.hear()).await.unwrap()), Some(&text[..]));
         bob.say("Received", json!({"position": n})).await;
     }
+    let mut answered = 0;
     for stranger in storm {
-        soon(stranger).await.unwrap();
+        answered += soon(stranger).await.unwrap();
     }
+    assert_eq!(answered, STRANGERS * CONNECTIONS * AT_ONCE);
+    println!("{answered} sign-ins were answered in {:?}", begun.elapsed());
+    town.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -16,6 +16,8 @@
 mod arrived;
 mod errands;
 mod record;
+#[cfg(test)]
+mod tests;
 mod tracks;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
