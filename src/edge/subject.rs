@@ -13,7 +13,7 @@ use crate::lane::{Lane, Sequence};
 use crate::link::driver::Alarm;
 use crate::log::Tap;
 use crate::progress::Rate;
-use crate::ring::life::Rings;
+use crate::ring::life::{self, Opener, Rings};
 use crate::ring::storage::free_octets;
 use crate::smsc::driver::Order as LaneOrder;
 use crate::smsc::status::Phase;
@@ -43,7 +43,18 @@ impl EdgeSubject {
         loaded: Loaded<EdgeConfig>,
         log: Option<Tap>,
     ) -> Result<Arc<Self>, EdgeError> {
-        let edge = Edge::start(loaded.config.clone())?;
+        let opener = life::opener(loaded.config.ring_file(), loaded.config.rings());
+        Self::start_on(file, loaded, log, opener)
+    }
+
+    /// The same, with rings on any storage.
+    pub fn start_on(
+        file: PathBuf,
+        loaded: Loaded<EdgeConfig>,
+        log: Option<Tap>,
+        opener: Opener,
+    ) -> Result<Arc<Self>, EdgeError> {
+        let edge = Edge::start_on(loaded.config.clone(), opener)?;
         let lanes = edge.lanes().len();
         Ok(Arc::new(Self {
             edge,

@@ -41,6 +41,18 @@ impl Process {
         }
     }
 
+    /// Waits until it ends by itself; its exit code.
+    pub(crate) fn ended(mut self) -> Option<i32> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().expect("it can be asked") {
+                return status.code();
+            }
+            assert!(begun.elapsed() < PATIENCE, "it does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// From now on no file of it may grow beyond so many octets, nor be written there; with nothing, as it likes. That is
     /// how a full disk looks to it, and needs no disk and no rights.
     pub(crate) fn let_files_take(&self, octets: Option<u64>) {
