@@ -21,7 +21,7 @@ use crate::im::names::ConnectionId;
 use crate::im::phone::{TextFate, TextFromPhone, TextToPhone};
 use crate::im::primitive::{Request, Unreadable};
 use crate::im::service::Service;
-use crate::message::Refused;
+use crate::message::{PhoneNews, PhoneNumber, Refused};
 
 /// Events that are taken in one turn: their changes become durable together.
 const TURN: usize = 128;
@@ -49,6 +49,12 @@ pub(super) enum Event {
     FromPhone(TextFromPhone, oneshot::Sender<Result<(), NotTaken>>),
     /// The carrier's word on a text.
     Fate(TextFate, oneshot::Sender<Result<(), NotTaken>>),
+    /// The carrier's word on a phone.
+    Phone(
+        PhoneNumber,
+        PhoneNews,
+        oneshot::Sender<Result<(), NotTaken>>,
+    ),
     /// An operator changes something.
     Change(MakeChanges, oneshot::Sender<Result<(), NotTaken>>),
 }
@@ -318,6 +324,10 @@ impl<K: Keep> Serving<K> {
                 done = Some(asks);
                 let effects = self.service.fate(now, &self.keep, fate);
                 effects.map_err(|why| why.to_string())?
+            }
+            Event::Phone(number, news, asks) => {
+                done = Some(asks);
+                self.service.phone_reported(now, &self.keep, &number, news)
             }
             Event::Change(make, asks) => match make(&self.keep) {
                 Ok(changes) => {
