@@ -238,6 +238,21 @@ fn modules_name_only_what_lies_below_them() {
 }
 
 #[test]
+fn every_row_covers_a_module() {
+    let modules: Vec<String> = files::rust_sources("src")
+        .iter()
+        .filter_map(|(path, _)| module_of(path).map(|module| written(&module)))
+        .collect();
+    let found: Vec<String> = TIERS
+        .iter()
+        .flat_map(|(_, rows)| rows.iter())
+        .filter(|row| !modules.iter().any(|module| covers(row, module)))
+        .map(|row| format!("{row} covers no module: take it out of TIERS"))
+        .collect();
+    assert_none(&found);
+}
+
+#[test]
 fn no_file_grows_without_end() {
     let sources: Vec<_> = ["src", "tests", "benches"]
         .iter()

@@ -44,6 +44,7 @@ use crate::im::change::Change;
 use crate::im::config::Config;
 use crate::im::phone::{TextFate, TextFromPhone};
 use crate::im::shelf::Shelf;
+use crate::message::{PhoneNews, PhoneNumber};
 
 /// Events that wait for the service. Beyond that, connections no longer read.
 const EVENTS: usize = 1024;
@@ -93,6 +94,8 @@ pub enum Brought {
     Text(TextFromPhone),
     /// The carrier's word on a text.
     Fate(TextFate),
+    /// The carrier's word on a phone.
+    Phone(PhoneNumber, PhoneNews),
 }
 
 /// A changed record, made by whoever sees the shelf.
@@ -115,7 +118,7 @@ impl ServiceHandle {
         self.ask(|done| Event::Fate(fate, done)).await
     }
 
-    /// Texts and fates, in this order. All of them are durable when this returns; after an error some of them may be, and
+    /// Texts, fates and news of phones, in this order. All of them are durable when this returns; after an error some of them may be, and
     /// all are to be given again.
     pub async fn bring(&self, brought: Vec<Brought>) -> Result<(), NotTaken> {
         let mut answers = Vec::with_capacity(brought.len());
@@ -124,6 +127,7 @@ impl ServiceHandle {
             let event = match one {
                 Brought::Text(text) => Event::FromPhone(text, done),
                 Brought::Fate(fate) => Event::Fate(fate, done),
+                Brought::Phone(number, news) => Event::Phone(number, news, done),
             };
             let sent = self.events.send(event).await;
             sent.map_err(|_closed| NotTaken::closing())?;

@@ -23,7 +23,7 @@ use crate::im::names::ConnectionId;
 use crate::im::phone::{TextFate, TextFromPhone, TextToPhone};
 use crate::im::primitive::{Request, Unreadable};
 use crate::im::service::Service;
-use crate::message::Refused;
+use crate::message::{PhoneNews, PhoneNumber, Refused};
 
 /// The thread's name, for people who look at the process.
 const THREAD: &str = "im-service";
@@ -54,6 +54,12 @@ pub(super) enum Event {
     FromPhone(TextFromPhone, oneshot::Sender<Result<(), NotTaken>>),
     /// The carrier's word on a text.
     Fate(TextFate, oneshot::Sender<Result<(), NotTaken>>),
+    /// The carrier's word on a phone.
+    Phone(
+        PhoneNumber,
+        PhoneNews,
+        oneshot::Sender<Result<(), NotTaken>>,
+    ),
     /// An operator changes something.
     Change(MakeChanges, oneshot::Sender<Result<(), NotTaken>>),
 }
@@ -349,6 +355,10 @@ impl<K: Keep> Serving<K> {
                 done = Some(asks);
                 let effects = self.service.fate(now, &self.keep, fate);
                 effects.map_err(|why| why.to_string())?
+            }
+            Event::Phone(number, news, asks) => {
+                done = Some(asks);
+                self.service.phone_reported(now, &self.keep, &number, news)
             }
             Event::Change(make, asks) => match make(&self.keep) {
                 Ok(changes) => {

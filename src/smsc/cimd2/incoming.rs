@@ -7,7 +7,7 @@ use super::config::{Asking, NotNow};
 use super::machine::{RESEND_AFTER, Session, State, Submitting};
 use super::peer::{Arrival, PeerNumbers};
 use super::requests::{Reply, Request};
-use super::timers::Timer;
+use super::timer::Timer;
 use super::{deliver, submit};
 use crate::clock::Moment;
 use crate::codec::Malformed;

@@ -10,7 +10,7 @@ use super::outbox::Outbox;
 use super::peer::PeerNumbers;
 use super::requests::{Request, Requests};
 use super::submit;
-use super::timers::{Timer, Timers};
+use super::timer::{Timer, Timers};
 use crate::clock::Moment;
 use crate::codec::cimd2::{DeliveryRequest, Framer, Login, Number, Packet, Plain, Submit, Write};
 use crate::message::{Refusal, Refused, ShortMessage};

@@ -62,7 +62,7 @@ mod party;
 mod peer;
 mod requests;
 mod submit;
-mod timers;
+mod timer;
 
 pub use answers::{Class, Exceptions};
 pub use config::{Asking, Config, NotNow};

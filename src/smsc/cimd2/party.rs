@@ -7,9 +7,7 @@ use crate::codec::cimd2::{Address, Originator, Printable};
 use crate::message::{
     CarrierAddress, MAX_CARRIER_ADDRESS, Party, PhoneNumber, Refused, SenderName, ShortCode,
 };
-
-/// A short code has at most so many digits; what is longer is a phone's number.
-const MOST_OF_SHORT_CODE: usize = 8;
+use crate::smsc::numbering::{MOST_OF_SHORT_CODE, national};
 
 /// A received address as written; what is longer than any protocol allows is cut.
 pub(super) fn raw(octets: &[u8]) -> CarrierAddress {
@@ -39,17 +37,8 @@ fn known(config: &Config, written: &str) -> Option<Party> {
     }
     match written.strip_prefix("00") {
         Some(digits) => phone(digits),
-        None => phone(written).or_else(|| national(config, written)),
+        None => phone(written).or_else(|| national(config.country_code.as_deref(), written)),
     }
-}
-
-/// With the country's code, where it is configured.
-fn national(config: &Config, digits: &str) -> Option<Party> {
-    let code = config.country_code.as_deref()?;
-    let digits = digits.strip_prefix('0').unwrap_or(digits);
-    PhoneNumber::new(&format!("{code}{digits}"))
-        .ok()
-        .map(Party::from)
 }
 
 /// The digits of a number, as far as the party has one.

@@ -16,7 +16,7 @@ use super::deliveries::Deliveries;
 use super::jitter::Jitter;
 use super::outbox::Outbox;
 use super::requests::{Request, Requests};
-use super::timers::{Timer, Timers};
+use super::timer::{Timer, Timers};
 
 /// Where the session stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -6,6 +6,7 @@ use crate::codec::smpp::{AddressView, SmAddress};
 use crate::message::{
     CarrierAddress, MAX_CARRIER_ADDRESS, Party, PhoneNumber, Refused, SenderName, ShortCode,
 };
+use crate::smsc::numbering::{MOST_OF_SHORT_CODE, national};
 
 use super::config::Config;
 use super::options::Numbering;
@@ -18,9 +19,6 @@ const NATIONAL: u8 = 2;
 const ALPHANUMERIC: u8 = 5;
 /// A number of the country that was dialled; also says nothing.
 const UNKNOWN: u8 = 0;
-
-/// A short code has at most so many digits; what is longer is a phone's number.
-const MOST_OF_SHORT_CODE: usize = 8;
 
 /// A received address as written; what is longer than any specification allows is cut.
 pub(super) fn raw(address: AddressView<'_>) -> CarrierAddress {
@@ -49,23 +47,14 @@ fn known(config: &Config, ton: u8, written: &str) -> Option<Party> {
     }
     match ton {
         INTERNATIONAL => phone(digits.strip_prefix("00").unwrap_or(digits)),
-        NATIONAL => national(config, digits),
+        NATIONAL => national(config.country_code.as_deref(), digits),
         _ if digits.len() <= MOST_OF_SHORT_CODE => ShortCode::new(digits).ok().map(Party::from),
         UNKNOWN => match digits.strip_prefix("00") {
             Some(international) => phone(international),
-            None => phone(digits).or_else(|| national(config, digits)),
+            None => phone(digits).or_else(|| national(config.country_code.as_deref(), digits)),
         },
         _ => phone(digits),
     }
-}
-
-/// With the country's code, where it is configured.
-fn national(config: &Config, digits: &str) -> Option<Party> {
-    let code = config.country_code.as_deref()?;
-    let digits = digits.strip_prefix('0').unwrap_or(digits);
-    PhoneNumber::new(&format!("{code}{digits}"))
-        .ok()
-        .map(Party::from)
 }
 
 /// Which of the two addresses of a message.

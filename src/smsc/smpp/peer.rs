@@ -15,7 +15,7 @@ use super::answers::verdict;
 use super::deliveries::{Open, response};
 use super::machine::{Session, State, Submitting};
 use super::requests::{Reply, Request};
-use super::timers::Timer;
+use super::timer::Timer;
 use super::{bind, deliver, submit};
 
 /// congestion_state (v5, 4.8.4.18) from which an SMSC is nearly congested.
