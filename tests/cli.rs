@@ -328,9 +328,11 @@ fn a_full_disk_leaves_what_was_there_and_makes_nothing_new() {
         complaints,
         format!(
             "more: the disk is full: a file of {octets} octets for 1 rings does not fit; \
-             free some room (no message was accepted)\n\
+             free some room there, then start again what needs it; a service that runs tries by itself \
+             (no message was accepted)\n\
              sluice: rings: the disk is full: a file of {} octets for 3 rings does not fit; \
-             free some room (no message was accepted)\n",
+             free some room there, then start again what needs it; a service that runs tries by itself \
+             (no message was accepted)\n",
             page::file_length(3)
         )
     );

@@ -139,6 +139,34 @@ async fn each_change_of_each_message_has_a_line() {
     assert!(!heard.contains(&NUMBER[3..9]), "{heard}");
 }
 
+/// Who looks late does not take the outcome of a later message for that of an earlier one, nor an earlier one for doubtful.
+#[tokio::test]
+async fn a_log_that_lags_a_whole_lap_says_nothing_of_what_it_did_not_see() {
+    let lane = Lane::new("oslo", "carrier-1").unwrap();
+    let name = RingName::new(lane, Direction::Mt, Side::Mirror);
+    let file = RingFile::in_memory(std::slice::from_ref(&name)).unwrap();
+    let mirror = file.ring(&name).unwrap();
+    let (ear, _guard) = listen();
+    let at = WallTime::from_unix_ms(1_000_000);
+    let mut follower = Follower::new(mirror.clone());
+    for number in (1..=256).map(Sequence::new) {
+        mirror.store(vec![(number, parcel(at))]).await.unwrap();
+        let outcome = Outcome::Accepted(SmscId::NONE);
+        mirror.process_with(number, outcome).unwrap();
+    }
+    follower.step(WallTime::from_unix_ms(1_000_009));
+    let lines = told(&ear.heard());
+    let processed = lines.iter().filter(|line| line.starts_with("processed"));
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        processed.partition(|line| line.ends_with("detail=\"accepted\""));
+    assert_eq!((known.len(), unknown.len()), (255, 1), "{unknown:?}");
+    let first = unknown[0];
+    assert!(
+        first.contains("sequence=1 address=1") && !first.contains("detail"),
+        "{first}"
+    );
+}
+
 /// Everything that could be said of a message, at every level, says nothing of it.
 #[tokio::test]
 async fn a_message_in_a_log_shows_its_kind_and_length_only() {

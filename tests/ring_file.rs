@@ -228,7 +228,8 @@ mod refusals {
             why.to_string(),
             format!(
                 "(gate): the disk is full: a file of {} octets for 2 rings does not fit; \
-                 free some room (no message was accepted)",
+                 free some room there, then start again what needs it; a service that runs tries by itself \
+             (no message was accepted)",
                 page::file_length(2)
             )
         );
@@ -289,7 +290,8 @@ mod healing {
         }
         assert_eq!(
             sentence(RingFile::open(&path), &path),
-            "FILE: reading the name of ring 0: both copies are damaged; failed: its checksum does not fit"
+            "FILE: reading the name of ring 0: both copies are damaged; failed: its checksum does not fit; \
+             look at the disk (`dmesg`, `df`) and at the owner and rights of the file"
         );
     }
 

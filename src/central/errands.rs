@@ -81,11 +81,18 @@ fn brought(number: u64, errand: Errand) -> Brought {
             // The number is given once, durably, and is never another one's.
             key: OnceKey::new(&format!("errand {number}")).expect("a short key"),
         }),
-        Errand::Fate { id, state, why } => Brought::Fate(TextFate {
+        Errand::Fate {
+            id,
+            state,
+            why,
+            phone,
+        } => Brought::Fate(TextFate {
             id: TextId::from_octets(id.to_be_bytes()),
             fate: fate(state),
             reason: reason(state, &why),
+            phone,
         }),
+        Errand::Phone { number, news } => Brought::Phone(number, news),
     }
 }
 

@@ -155,7 +155,6 @@ impl Central {
             shown,
             outlook: look_out,
             drained: drain.subscribe(),
-            failing: store.failing(),
             // Without phones there is nothing that it could be given.
             service: service
                 .as_ref()
@@ -163,8 +162,9 @@ impl Central {
                 .map(|service| service.handle().clone()),
         };
         let (fail, failure) = oneshot::channel();
+        let failing = store.clone();
         let works = tokio::spawn(async move {
-            let why = works.run().await;
+            let why = works.run(failing).await;
             // Nobody hears it only when central is stopping anyway.
             let _unheard = fail.send(why);
         });
@@ -358,13 +358,24 @@ struct Works {
     shown: Shown,
     outlook: watch::Sender<Vec<Outlook>>,
     drained: watch::Receiver<BTreeSet<Lane>>,
-    failing: watch::Receiver<bool>,
     /// The IM service, if it deals with phones.
     service: Option<ServiceHandle>,
 }
 
 impl Works {
-    async fn run(mut self) -> CentralError {
+    /// Works until central cannot go on. After the store has failed that is at once, whoever's change it was and whether or
+    /// not there are rings to work on: only a new process knows what is durable.
+    async fn run(mut self, store: Store) -> CentralError {
+        let mut failing = store.failing();
+        tokio::select! {
+            biased;
+            // The store outlives this, so there is an answer.
+            _ = failing.wait_for(|failing| *failing) => store.failure().map_or_else(|| StoreError::Closed.into(), Into::into),
+            why = self.work() => why,
+        }
+    }
+
+    async fn work(&mut self) -> CentralError {
         loop {
             let rings = self.rings.borrow_and_update().clone();
             let Rings::Open(file) = rings else {
@@ -377,8 +388,7 @@ impl Works {
             drop(file);
             self.show(Vec::new());
             let Some(why) = ended else { continue };
-            let failing = *self.failing.borrow();
-            if failing || !why.is_passing() {
+            if !why.is_passing() {
                 return why.into();
             }
             tracing::error!(%why, "the store has no room; what comes stays in the rings until there is some");

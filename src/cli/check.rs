@@ -183,7 +183,11 @@ fn name_of_central(address: &str, report: &mut Report<'_>) -> io::Result<()> {
 fn rings(file: &Path, wanted: &[RingName], report: &mut Report<'_>) -> io::Result<()> {
     let shown = file.display();
     let directory = file.parent().unwrap_or(Path::new("/"));
-    if file.exists() {
+    let is_there = match file.try_exists() {
+        Ok(is_there) => is_there,
+        Err(why) => return unseen(file, &why, report),
+    };
+    if is_there {
         let seen = match inspect(file, Depth::Slots) {
             Ok(seen) => seen,
             Err(why) => return report.wrong(&why.to_string()),
@@ -214,28 +218,48 @@ fn rings(file: &Path, wanted: &[RingName], report: &mut Report<'_>) -> io::Resul
     let there = fs::metadata(file).map_or(0, |there| there.len());
     let needed = file_length(u16::try_from(wanted.len()).unwrap_or(u16::MAX));
     let missing = needed.saturating_sub(there);
+    if !directory.is_dir() {
+        return report.wrong(&format!(
+            "{}: there is no such directory; make it, or let the package do so (`systemd-tmpfiles --create`)",
+            directory.display()
+        ));
+    }
     room(directory, missing, report)
 }
 
-/// Whether a directory is there and its disk has room for so much, and some to spare.
+/// What this user may not look at says nothing of how it is.
+fn unseen(path: &Path, why: &io::Error, report: &mut Report<'_>) -> io::Result<()> {
+    report.wrong(&format!(
+        "{}: {why}; run this as root, or as the service does: `runuser -u sluice -- sluice check …`",
+        path.display()
+    ))
+}
+
+/// Whether the disk of a directory has room for so much, and some to spare. The directory itself may have to be made yet.
 fn room(directory: &Path, octets: u64, report: &mut Report<'_>) -> io::Result<()> {
     let shown = directory.display();
-    let disk = match rustix::fs::statvfs(directory) {
-        Ok(disk) => disk,
-        Err(why) => {
-            return report.wrong(&format!(
-                "{shown}: {}; the unit and tmpfiles.d make it (`systemd-tmpfiles --create`)",
-                io::Error::from(why)
-            ));
+    let mut nearest = Some(directory);
+    let disk = loop {
+        let Some(place) = nearest else {
+            return report.wrong(&format!("{shown}: there is no such place"));
+        };
+        match rustix::fs::statvfs(place) {
+            Ok(disk) => break disk,
+            Err(rustix::io::Errno::NOENT) => nearest = place.parent(),
+            Err(why) => return unseen(directory, &why.into(), report),
         }
     };
     const SPARE: u64 = 200 << 20;
     let free = disk.f_bavail * disk.f_frsize;
-    let told = format!(
-        "{shown}: {} MiB are free, {} more are needed for rings",
-        free >> 20,
-        octets.div_ceil(1 << 20)
-    );
+    let missing = match nearest == Some(directory) {
+        true => "",
+        false => "not there yet, the first start makes it; ",
+    };
+    let needed = match octets {
+        0 => String::new(),
+        octets => format!(", {} are needed for rings", octets.div_ceil(1 << 20)),
+    };
+    let told = format!("{shown}: {missing}{} MiB are free{needed}", free >> 20);
     if free < octets {
         report.wrong(&told)
     } else if free < octets + SPARE {

@@ -98,7 +98,7 @@ impl ServeError {
                     Exit::Storage
                 }
                 CentralError::Identity(_) => Exit::Configuration,
-                CentralError::Door(DoorError::Listen(..)) => Exit::Down,
+                CentralError::Door(DoorError::Listen(..) | DoorError::Thread(_)) => Exit::Down,
                 CentralError::Door(_) => Exit::Configuration,
                 CentralError::Listen(_) | CentralError::Desk(_) => Exit::Down,
             },
@@ -228,7 +228,7 @@ async fn follow(mut rings: watch::Receiver<Rings>) {
     }
 }
 
-/// How often the watchdog is fed and the line for `systemctl status` looked at, where systemd does not say.
+/// How often the watchdog is fed and the line for `systemctl status` looked at, if systemd does not want it more often.
 const PULSE: Duration = Duration::from_secs(10);
 
 /// Tells systemd how it stands. The watchdog hears of this only while the picture of everything can be made: every lane,
@@ -261,7 +261,7 @@ async fn attend<S: Subject>(
     failed: impl Future<Output = ServeError>,
 ) -> Result<(), ServeError> {
     let mut failed = pin!(failed);
-    let mut pulse_due = tokio::time::interval(watchdog_interval().unwrap_or(PULSE));
+    let mut pulse_due = tokio::time::interval(watchdog_interval().unwrap_or(PULSE).min(PULSE));
     loop {
         tokio::select! {
             told = signals.next() => match told {

@@ -1,6 +1,6 @@
 //! `sluice status`, `lane`, `indoubt`, `trace`, `reload`: what a running edge or central is asked and told.
 
-use std::io::Write;
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -9,7 +9,7 @@ use super::{Exit, Failure};
 use crate::clock::WallTime;
 use crate::lane::Lane;
 use crate::status::client::{AskError, ask, ask_raw, follow, usual_socket};
-use crate::status::screen::{Line, screen};
+use crate::status::screen::{Line, Paper, screen};
 use crate::status::snapshot::{DoubtView, Health, Snapshot, TraceView};
 use crate::status::{Done, ErrorView, Order, Part, Request, watch};
 
@@ -36,7 +36,7 @@ pub(super) struct StatusArgs {
     /// The document as programs get it.
     #[arg(long, conflicts_with = "watch")]
     json: bool,
-    /// Draw it anew every second; q ends.
+    /// Draw it anew every second, what is wrong first; q ends, arrows and page keys move.
     #[arg(long)]
     watch: bool,
     /// One request as the socket takes it (`lanes`, `metrics`, `subscribe`, …); its answer as it comes.
@@ -58,7 +58,12 @@ pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Fai
         return raw(&socket, request, out);
     }
     if args.watch {
-        watch::watch(|| Ok(screen(&ask(&socket, &Request::Status)?)))?;
+        if !io::stdout().is_terminal() {
+            return Err(Failure::Usage(String::from(
+                "--watch draws on a terminal, and this is none; `sluice status` shows it once",
+            )));
+        }
+        watch::watch(|| ask(&socket, &Request::Status))?;
         return Ok(Exit::Good);
     }
     let answer = ask_raw(&socket, &Request::Status)?;
@@ -69,7 +74,7 @@ pub(super) fn status(args: &StatusArgs, out: &mut dyn Write) -> Result<Exit, Fai
     if args.json {
         out.write_all(answer.as_bytes())?;
     } else {
-        for Line { text, .. } in screen(&seen) {
+        for Line { text, .. } in screen(&seen, Paper::ENDLESS) {
             writeln!(out, "{text}")?;
         }
     }

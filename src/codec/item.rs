@@ -8,9 +8,9 @@ use bytes::{BufMut, Bytes};
 use super::{Malformed, Reader};
 use crate::clock::WallTime;
 use crate::message::{
-    Body, CarrierAddress, CarrierFields, Class, Coding, Item, Party, PhoneNumber, Priority,
-    Refused, Report, ReportState, ReportWish, SenderName, ShortCode, ShortMessage, SmscId,
-    UserDataHeader, UserName,
+    Body, CarrierAddress, CarrierFields, Class, Coding, Item, Party, PhoneNews, PhoneNumber,
+    Priority, Refused, Report, ReportState, ReportWish, SenderName, ShortCode, ShortMessage,
+    SmscId, UserDataHeader, UserName,
 };
 
 /// The form of items that this program writes, in the high half of the first octet.
@@ -33,6 +33,7 @@ const NO_CLASS: u8 = 0xFF;
 
 const EXTENSION_VALID_UNTIL: u8 = 1;
 const EXTENSION_CARRIER: u8 = 2;
+const EXTENSION_PHONE: u8 = 3;
 
 /// The octets of an item.
 pub fn encode(item: &Item) -> Result<Bytes, Refused> {
@@ -181,6 +182,10 @@ fn encode_report(out: &mut Vec<u8>, report: &Report) -> Result<(), Refused> {
         return Err(Refused::new("report text", "is longer than a slot"));
     }
     put_long(out, &report.text);
+    if let Some(news) = report.phone {
+        out.put_u8(EXTENSION_PHONE);
+        put_long(out, &[news.number()]);
+    }
     Ok(())
 }
 
@@ -197,13 +202,22 @@ fn decode_report(reader: &mut Reader) -> Result<Report, Malformed> {
     let id = SmscId::new(id).map_err(|why| reader.complain(length, why.field, why.reason))?;
     let done_at = reader.short_string("done date")?;
     let text = reader.long_string("report text")?;
-    // Extensions of a newer writer, none known yet.
+    let mut phone = None;
+    while !reader.is_empty() {
+        let tag = reader.octet("extension")?;
+        let value = reader.long_string("extension")?;
+        if tag == EXTENSION_PHONE {
+            // What a newer writer may say there is nothing that this one knows.
+            phone = PhoneNews::from_number(Reader::new(value).octet("phone")?);
+        }
+    }
     Ok(Report {
         id,
         sender,
         recipient,
         state,
         error: has_error.then_some(error),
+        phone,
         done_at,
         text,
     })
@@ -347,10 +361,39 @@ mod tests {
             recipient: Some(PhoneNumber::new("358401234567").unwrap().into()),
             state: ReportState::Undeliverable,
             error: Some(29),
+            phone: Some(PhoneNews::Absent),
             done_at: Bytes::from_static(b"2611211200"),
             text: Bytes::from_static(b"id:00ABCDEF stat:UNDELIV"),
         });
         assert_eq!(decode(&encode(&report).unwrap()), Ok(report));
+    }
+
+    #[test]
+    fn a_report_of_an_older_writer_says_nothing_of_the_phone() {
+        let report = Report {
+            id: SmscId::NONE,
+            sender: None,
+            recipient: None,
+            state: ReportState::Delivered,
+            error: None,
+            phone: None,
+            done_at: Bytes::new(),
+            text: Bytes::new(),
+        };
+        let old = encode(&Item::Report(report.clone())).unwrap();
+        let expected = [&[0x12, 2, 0, 0, 0, 0, 0, 0, 0][..], &[0, 0], &[0, 0]].concat();
+        assert_eq!(old, expected);
+        assert_eq!(decode(&old), Ok(Item::Report(report.clone())));
+        for (number, phone) in [(1, PhoneNews::Reached), (2, PhoneNews::Off)] {
+            let new = [&expected[..], &[3, 1, 0, number]].concat();
+            let said = Report {
+                phone: Some(phone),
+                ..report.clone()
+            };
+            assert_eq!(decode(&new.into()), Ok(Item::Report(said)));
+        }
+        let unknown = [&expected[..], &[3, 1, 0, 9]].concat();
+        assert_eq!(decode(&unknown.into()), Ok(Item::Report(report)));
     }
 
     #[test]

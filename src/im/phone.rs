@@ -7,8 +7,7 @@
 use crate::clock::WallTime;
 use crate::im::names::TextId;
 use crate::im::primitive::Fate;
-use crate::message::{Party, PhoneNumber, Refused, ShortCode};
-use crate::presence::PhoneState;
+use crate::message::{Party, PhoneNews, PhoneNumber, Refused, ShortCode};
 use crate::private::Private;
 
 /// A text for a phone.
@@ -50,36 +49,9 @@ pub struct TextFate {
     pub fate: Fate,
     /// The carrier's reason.
     pub reason: Option<String>,
+    /// Which phone, and what the carrier said of it with this.
+    pub phone: Option<(PhoneNumber, PhoneNews)>,
 }
-
-impl TextFate {
-    /// What it says of the phone itself, if anything: one that got the text is there, and a carrier that could not bring it
-    /// may say that the phone is off or away.
-    pub fn phone_state(&self) -> Option<PhoneState> {
-        if self.fate == Fate::Delivered {
-            return Some(PhoneState::Reached);
-        }
-        let reason = self.reason.as_deref()?.to_lowercase();
-        let says = |words: &[&str]| words.iter().any(|word| reason.contains(word));
-        if says(OFF) {
-            Some(PhoneState::Off)
-        } else {
-            says(AWAY).then_some(PhoneState::Absent)
-        }
-    }
-}
-
-/// Words of a carrier's reason that mean: switched off.
-const OFF: &[&str] = &["detached", "switched off", "powered off"];
-
-/// Words that mean: not in the network.
-const AWAY: &[&str] = &[
-    "absent",
-    "no paging response",
-    "purged",
-    "deregistered",
-    "not reachable",
-];
 
 /// Recognises what was taken before: made of ring, epoch and sequence by whoever knows of such things.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

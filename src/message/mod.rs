@@ -19,7 +19,7 @@ pub use body::{
 pub use carrier::{CarrierAddress, CarrierFields, DeliveryKey, MAX_CARRIER_ADDRESS};
 pub use outcome::{Outcome, Refusal};
 pub use party::{Party, PhoneNumber, SenderName, ShortCode, UserName};
-pub use report::{MAX_SMSC_ID, Report, ReportState, SmscId};
+pub use report::{MAX_SMSC_ID, PhoneNews, Report, ReportState, SmscId};
 pub use wishes::{Priority, ReportWish};
 
 use crate::clock::WallTime;

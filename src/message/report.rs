@@ -3,6 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::{Party, Refused};
 
@@ -117,6 +118,39 @@ impl ReportState {
     }
 }
 
+/// What a report says of the phone itself, beside its message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneNews {
+    /// It took a message.
+    Reached,
+    /// It is switched off.
+    Off,
+    /// It is not in the network, or nobody answers there.
+    Absent,
+}
+
+impl PhoneNews {
+    /// The number it has in ring slots and on the link.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Reached => 1,
+            Self::Off => 2,
+            Self::Absent => 3,
+        }
+    }
+
+    /// The news of a number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Reached),
+            2 => Some(Self::Off),
+            3 => Some(Self::Absent),
+            _ => None,
+        }
+    }
+}
+
 /// The SMSC's word on a message that it had accepted. Fields that the SMSC left out are empty.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Report {
@@ -130,6 +164,8 @@ pub struct Report {
     pub state: ReportState,
     /// The network's reason, as the protocol numbers it.
     pub error: Option<u32>,
+    /// What it says of the phone, if anything; sorted where the protocol is known.
+    pub phone: Option<PhoneNews>,
     /// When that was, as the SMSC writes it (its local time).
     pub done_at: Bytes,
     /// The report's own text as received, raw.

@@ -99,7 +99,8 @@ pub enum RingError {
     /// The disk has no room to make it.
     #[error(
         "{path}: the disk is full: a file of {needed} octets for {rings} rings does not fit; \
-         free some room (no message was accepted)"
+         free some room there, then start again what needs it; a service that runs tries by itself \
+         (no message was accepted)"
     )]
     DiskFull {
         /// The file.
@@ -147,7 +148,9 @@ pub enum RingError {
         ring: RingName,
     },
     /// Reading or writing failed.
-    #[error("{path}: {doing} failed: {source}")]
+    #[error(
+        "{path}: {doing} failed: {source}; look at the disk (`dmesg`, `df`) and at the owner and rights of the file"
+    )]
     Io {
         /// The file.
         path: PathBuf,

@@ -477,7 +477,8 @@ impl Ring {
     }
 
     /// How a processed message ended: doubtful if its record is damaged, and at a mirror if it was lost with the power. An
-    /// origin writes none, and knows nothing any more after a restart.
+    /// origin writes none, and knows nothing any more after a restart. Nothing is known of a message whose address has the
+    /// outcome of a later one.
     pub fn outcome(&self, sequence: Sequence) -> Option<Outcome> {
         let body = self.shared.body();
         if !body.array.marks().processed.has(sequence) || sequence.is_none() {
@@ -485,6 +486,7 @@ impl Ring {
         }
         match &body.outcomes[sequence.address().index()] {
             Some((of, outcome)) if *of == sequence || of.is_none() => Some(outcome.clone()),
+            Some((of, _)) if *of > sequence => None,
             _ if body.array.side() == Side::Origin => None,
             _ => Some(Outcome::Doubtful),
         }

@@ -217,6 +217,20 @@ impl Written {
 }
 
 impl Report {
+    /// An absent subscriber, in CIMD2's numbers.
+    pub(super) const ABSENT: u16 = 29;
+    /// The same, in those of GSM's networks, which SMPP carries.
+    const ABSENT_IN_GSM: u16 = 27;
+
+    /// The reason as SMPP tells it: a phone that is away for a while has its own number there.
+    pub(super) const fn error_in_smpp(&self) -> u16 {
+        if self.intermediate && self.error == Self::ABSENT {
+            Self::ABSENT_IN_GSM
+        } else {
+            self.error
+        }
+    }
+
     /// Its text in a dialect.
     pub(super) fn write(&self, style: &Style) -> Vec<u8> {
         let delivered = u8::from(self.state == MessageState::Delivered);
@@ -235,7 +249,7 @@ impl Report {
             .replace("{done12}", &done.digits())
             .replace("{done14}", &format!("20{}", done.digits()))
             .replace("{state}", self.state.word())
-            .replace("{err}", &format!("{:03}", self.error))
+            .replace("{err}", &format!("{:03}", self.error_in_smpp()))
             .replace("{text}", &beginning);
         filled
             .chars()

@@ -11,6 +11,7 @@ mod events;
 mod numbering;
 pub mod pause;
 pub mod probe;
+mod reach;
 pub mod session;
 pub mod smpp;
 pub mod status;

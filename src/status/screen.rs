@@ -42,9 +42,27 @@ const fn tone(health: Health) -> Tone {
 /// Widest line of words; tables may be wider.
 const WIDTH: usize = 100;
 
+/// What it is shown on.
+#[derive(Clone, Copy, Debug)]
+pub struct Paper {
+    /// How many characters fit into a line. Tables leave out what tells least, until they fit.
+    pub width: usize,
+    /// What is wrong comes first, where the end of the screen may not be seen.
+    pub wrong_first: bool,
+}
+
+impl Paper {
+    /// As long and as wide as it likes.
+    pub const ENDLESS: Self = Self {
+        width: usize::MAX,
+        wrong_first: false,
+    };
+}
+
 /// The whole screen.
-pub fn screen(all: &Snapshot) -> Vec<Line> {
+pub fn screen(all: &Snapshot, paper: Paper) -> Vec<Line> {
     let mut lines = Vec::new();
+    let width = paper.width;
     let at = WallTime::from_unix_ms(all.at_unix_ms);
     lines.push(Line {
         text: format!(
@@ -57,17 +75,20 @@ pub fn screen(all: &Snapshot) -> Vec<Line> {
         ),
         tone: tone(all.health),
     });
-    links(&all.links, at, &mut lines);
-    lanes(&all.lanes, &mut lines);
-    rings(&all.rings, &mut lines);
+    if paper.wrong_first {
+        troubles(&all.troubles, width, &mut lines);
+    }
+    links(&all.links, at, width, &mut lines);
+    lanes(&all.lanes, width, &mut lines);
+    rings(&all.rings, width, &mut lines);
     if let Some(backlog) = &all.backlog {
         blank(&mut lines);
-        let mut text = format!(
+        let mut told = format!(
             "BACKLOG  {} of {} messages wait for a lane",
             backlog.waiting, backlog.limit
         );
         if let Some(oldest) = backlog.oldest_ms {
-            text.push_str(&format!(", the oldest for {}", time_ms(oldest)));
+            told.push_str(&format!(", the oldest for {}", time_ms(oldest)));
         }
         for (count, what) in [
             (backlog.unmatched_reports, "reports without their message"),
@@ -75,16 +96,18 @@ pub fn screen(all: &Snapshot) -> Vec<Line> {
             (backlog.unclaimed, "messages for numbers that no lane has"),
         ] {
             if count > 0 {
-                text.push_str(&format!("; {count} {what}"));
+                told.push_str(&format!("; {count} {what}"));
             }
         }
-        plain(&mut lines, text);
+        sentence(&told, width, &mut lines);
     }
     if let Some(im) = &all.im {
-        people(im, &mut lines);
+        people(im, width, &mut lines);
     }
-    storage(all, &mut lines);
-    troubles(&all.troubles, &mut lines);
+    storage(all, width, &mut lines);
+    if !paper.wrong_first {
+        troubles(&all.troubles, width, &mut lines);
+    }
     lines
 }
 
@@ -99,7 +122,23 @@ fn plain(lines: &mut Vec<Line>, text: String) {
     });
 }
 
-fn links(links: &[LinkView], now: WallTime, lines: &mut Vec<Line>) {
+/// Words that go on below themselves if they are too long for the paper.
+fn sentence(words: &str, width: usize, lines: &mut Vec<Line>) {
+    let (first, rest) = words.split_at(HANGING.len().min(words.len()));
+    match words.chars().count() <= width {
+        true => plain(lines, words.to_owned()),
+        false => {
+            for text in wrapped(rest, first, HANGING, width) {
+                plain(lines, text);
+            }
+        }
+    }
+}
+
+/// As wide as `BACKLOG` and `IM` with the blanks behind them.
+const HANGING: &str = "         ";
+
+fn links(links: &[LinkView], now: WallTime, width: usize, lines: &mut Vec<Line>) {
     if links.is_empty() {
         return;
     }
@@ -148,10 +187,10 @@ fn links(links: &[LinkView], now: WallTime, lines: &mut Vec<Line>) {
             Tone::Bad
         }
     });
-    table(&rows, &[0, 1, 3, 7], tones, lines);
+    table(rows, &[0, 1, 3, 7], &[6, 2], width, tones, lines);
 }
 
-fn lanes(lanes: &[LaneView], lines: &mut Vec<Line>) {
+fn lanes(lanes: &[LaneView], width: usize, lines: &mut Vec<Line>) {
     if lanes.is_empty() {
         return;
     }
@@ -185,7 +224,7 @@ fn lanes(lanes: &[LaneView], lines: &mut Vec<Line>) {
         "up" => Tone::Plain,
         _ => Tone::Bad,
     });
-    table(&rows, &[0, 1, 2], tones, lines);
+    table(rows, &[0, 1, 2], &[2, 5], width, tones, lines);
 }
 
 /// What a lane does, in one word.
@@ -207,7 +246,7 @@ fn state(lane: &LaneView) -> &'static str {
     }
 }
 
-fn rings(rings: &[RingView], lines: &mut Vec<Line>) {
+fn rings(rings: &[RingView], width: usize, lines: &mut Vec<Line>) {
     if rings.is_empty() {
         return;
     }
@@ -223,6 +262,10 @@ fn rings(rings: &[RingView], lines: &mut Vec<Line>) {
         "TO CONFIRM",
         "TO PROCESS",
     ])];
+    // On narrow paper; the age since it came is the one that counts.
+    let short = [
+        "RING", "END", "RETR", "SENT", "CONF", "PROC", "USED", "TO SEND", "TO CONF", "OLDEST",
+    ];
     let mut tones = Vec::new();
     for ring in rings {
         let age = |ms: Option<u64>| dash(ms.map(time_ms));
@@ -254,7 +297,10 @@ fn rings(rings: &[RingView], lines: &mut Vec<Line>) {
         beyond.extend(std::iter::repeat_n(String::new(), 4));
         rows.push(beyond);
     }
-    table(&rows, &[0, 1], tones.into_iter(), lines);
+    if needed(&widths(&rows)) > width {
+        rows[0] = row(short);
+    }
+    table(rows, &[0, 1], &[7, 8], width, tones.into_iter(), lines);
 }
 
 /// The other end's pointers, as far as it has told them. What a mirror holds it got sent, and has confirmed.
@@ -268,9 +314,9 @@ fn pointers(far: Option<FarPointers>) -> [String; 4] {
 }
 
 /// The IM service in one line.
-fn people(im: &ImView, lines: &mut Vec<Line>) {
+fn people(im: &ImView, width: usize, lines: &mut Vec<Line>) {
     blank(lines);
-    let mut text = format!(
+    let mut told = format!(
         "IM       {} users at {} points on {}; {} texts to phones wait",
         im.users, im.points, im.listen, im.texts_waiting
     );
@@ -281,13 +327,13 @@ fn people(im: &ImView, lines: &mut Vec<Line>) {
         (im.rebuilt, "times it began anew"),
     ] {
         if count > 0 {
-            text.push_str(&format!("; {count} {what}"));
+            told.push_str(&format!("; {count} {what}"));
         }
     }
-    plain(lines, text);
+    sentence(&told, width, lines);
 }
 
-fn storage(all: &Snapshot, lines: &mut Vec<Line>) {
+fn storage(all: &Snapshot, width: usize, lines: &mut Vec<Line>) {
     if all.storage.is_empty() {
         return;
     }
@@ -313,10 +359,10 @@ fn storage(all: &Snapshot, lines: &mut Vec<Line>) {
         Some(_) => Tone::Worst,
         None => Tone::Plain,
     });
-    table(&rows, &[0, 1, 4], tones, lines);
+    table(rows, &[0, 1, 4], &[3], width, tones, lines);
 }
 
-fn troubles(troubles: &[Trouble], lines: &mut Vec<Line>) {
+fn troubles(troubles: &[Trouble], width: usize, lines: &mut Vec<Line>) {
     blank(lines);
     if troubles.is_empty() {
         lines.push(Line {
@@ -327,24 +373,25 @@ fn troubles(troubles: &[Trouble], lines: &mut Vec<Line>) {
     }
     for trouble in troubles {
         let told = format!("{}: {} [{}]", trouble.about, trouble.what, trouble.code);
-        for text in wrapped(&told, "! ", "  ") {
+        for text in wrapped(&told, "! ", "  ", width) {
             lines.push(Line {
                 text,
                 tone: tone(trouble.health),
             });
         }
-        for text in wrapped(&trouble.remedy, "  -> ", "     ") {
+        for text in wrapped(&trouble.remedy, "  -> ", "     ", width) {
             plain(lines, text);
         }
     }
 }
 
-fn wrapped(words: &str, first: &str, further: &str) -> Vec<String> {
+fn wrapped(words: &str, first: &str, further: &str, width: usize) -> Vec<String> {
+    let width = width.min(WIDTH);
     let mut lines = Vec::new();
     let mut line = first.to_owned();
     let mut is_empty = true;
     for word in words.split_whitespace() {
-        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > width {
             lines.push(std::mem::replace(&mut line, further.to_owned()));
             is_empty = true;
         }
@@ -358,6 +405,14 @@ fn wrapped(words: &str, first: &str, further: &str) -> Vec<String> {
     lines
 }
 
+/// Words alone.
+pub(super) fn words(words: &str, tone: Tone, width: usize) -> Vec<Line> {
+    wrapped(words, "", "", width)
+        .into_iter()
+        .map(|text| Line { text, tone })
+        .collect()
+}
+
 fn row<const N: usize>(entries: [&str; N]) -> Vec<String> {
     entries.map(str::to_owned).to_vec()
 }
@@ -366,27 +421,49 @@ fn dash(value: Option<String>) -> String {
     value.unwrap_or_else(|| String::from("-"))
 }
 
-/// A heading and rows in columns: words stand left, numbers right.
+/// How wide each column has to be.
+fn widths(rows: &[Vec<String>]) -> Vec<usize> {
+    let columns = rows.first().map_or(0, Vec::len);
+    let longest = |column: usize| {
+        let entries = rows.iter().map(|row| row[column].chars().count());
+        entries.max().unwrap_or(0)
+    };
+    (0..columns).map(longest).collect()
+}
+
+/// How wide a line of these columns is.
+fn needed(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + GAP.len() * widths.len().saturating_sub(1)
+}
+
+/// Between two columns.
+const GAP: &str = "  ";
+
+/// A heading and rows in columns: words stand left, numbers right. Columns that may be spared go, the first of them first,
+/// until it fits.
 fn table(
-    rows: &[Vec<String>],
+    rows: Vec<Vec<String>>,
     words: &[usize],
+    spared: &[usize],
+    width: usize,
     tones: impl Iterator<Item = Tone>,
     lines: &mut Vec<Line>,
 ) {
     blank(lines);
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths = widths(&rows);
+    let mut shown: Vec<usize> = (0..widths.len()).collect();
+    for without in spared {
+        let left: Vec<usize> = shown.iter().map(|&column| widths[column]).collect();
+        if needed(&left) > width {
+            shown.retain(|column| column != without);
+        }
+    }
     let tones = std::iter::once(Tone::Heading).chain(tones);
     for (row, tone) in rows.iter().zip(tones) {
         let mut text = String::new();
-        for (column, (entry, &width)) in row.iter().zip(&widths).enumerate() {
-            text.push_str(if column == 0 { "" } else { "  " });
+        for &column in &shown {
+            let (entry, width) = (&row[column], widths[column]);
+            text.push_str(if column == 0 { "" } else { GAP });
             if words.contains(&column) {
                 text.push_str(&format!("{entry:<width$}"));
             } else {

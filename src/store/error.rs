@@ -61,7 +61,9 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// Nothing there.
-    #[error("{path}: there is no store here")]
+    #[error(
+        "{path}: there is no store here; central makes one when it starts, `directory` in [store] says where"
+    )]
     Missing {
         /// The store's directory.
         path: PathBuf,
@@ -107,7 +109,7 @@ pub enum StoreError {
         why: String,
     },
     /// An export that is not whole.
-    #[error("{path}: this is no whole export: {why}")]
+    #[error("{path}: this is no whole export: {why}; take another one")]
     Export {
         /// The file.
         path: PathBuf,
@@ -115,7 +117,10 @@ pub enum StoreError {
         why: String,
     },
     /// The system refused something.
-    #[error("{path}: {doing} failed: {source}")]
+    #[error(
+        "{path}: {doing} failed: {source}; look at the disk (`dmesg`, `df`) and at the owner and rights of what lies there, \
+         then start again what needs it"
+    )]
     Io {
         /// The file or directory.
         path: PathBuf,

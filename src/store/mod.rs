@@ -109,6 +109,11 @@ impl Store {
         self.0.committer.failing()
     }
 
+    /// Why the store takes nothing more, if so.
+    pub fn failure(&self) -> Option<StoreError> {
+        self.0.committer.usable().err()
+    }
+
     /// How it stands, for status.
     pub fn health(&self) -> Health {
         let mut health = blocking(|| self.0.engine.health());

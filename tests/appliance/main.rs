@@ -2,11 +2,14 @@
 //! bad line, killed while busy.
 
 mod bad_days;
+mod bad_sync;
 #[allow(unreachable_pub, dead_code, reason = "each test uses its part")]
 #[path = "../support/im_client.rs"]
 mod im_client;
 mod people;
 mod phones;
+#[path = "../support/mod.rs"]
+mod support;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

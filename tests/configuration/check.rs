@@ -72,7 +72,7 @@ fn an_edge_that_is_ready() {
          ok       edge.pair: edge oslo is paired with central main\n\
          ok       central 127.0.0.1:25500 has an address\n\
          ok       rings/edge.ring: not there yet, the first start makes it\n\
-         ok       rings: SOME MiB are free, 3 more are needed for rings\n\
+         ok       rings: SOME MiB are free, 3 are needed for rings\n\
          ok       lane a: 127.0.0.1 has an address\n\
          [exit 0]\n"
     );
@@ -88,13 +88,25 @@ fn an_edge_that_lacks_everything() {
         told.contains("WRONG    cannot read edge.pair: No such file or directory"),
         "{told}"
     );
-    assert!(told.contains("WRONG    rings: No such file or directory (os error 2); the unit and tmpfiles.d make it"), "{told}");
+    assert!(
+        told.contains("WRONG    rings: there is no such directory; make it"),
+        "{told}"
+    );
     assert!(told.ends_with("[exit 78]\n"), "{told}");
     folder.write("edge.toml", "name = 'oslo'\nlan = 1\n");
     let told = checked(&folder, &arguments);
     assert_eq!(
         told,
         "WRONG    edge.toml:2:1: lan: there is no such key; the nearest is `lane`\n[exit 78]\n"
+    );
+    // The other mode's file.
+    folder.write("edge.toml", "[desk]\n[[edge]]\nname = 'oslo'\n");
+    let told = checked(&folder, &arguments);
+    assert!(
+        told.contains(
+            "this is a configuration of central: `sluice check central`, `sluice central`"
+        ),
+        "{told}"
     );
 }
 
@@ -160,8 +172,8 @@ fn a_central_that_is_ready_and_one_edge_that_is_not_enrolled() {
          ok       pki: central main\n\
          warning  edge molde is not enrolled; `sluice pair enrol molde` does it\n\
          ok       rings/central.ring: not there yet, the first start makes it\n\
-         ok       rings: SOME MiB are free, 5 more are needed for rings\n\
-         ok       store: SOME MiB are free, 0 more are needed for rings\n\
+         ok       rings: SOME MiB are free, 5 are needed for rings\n\
+         ok       store: SOME MiB are free\n\
          ok       IM clients come in at 127.0.0.1:24780, from this machine only\n\
          ok       the IM service reaches no phones; [im.phones] is not there\n\
          [exit 1]\n"

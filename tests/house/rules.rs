@@ -33,6 +33,7 @@ pub const TIERS: &[(Tier, &[&str])] = &[
             "smsc::smpp::*",
             "smsc::courier",
             "smsc::pause",
+            "smsc::reach",
             "smsc::duration",
             "smsc::events",
             "smsc::numbering",

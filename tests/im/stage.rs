@@ -20,8 +20,7 @@ use sluice::im::phone::{OnceKey, TextFate, TextFromPhone, TextToPhone};
 use sluice::im::primitive::{Contact, Fate, read};
 use sluice::im::register;
 use sluice::im::service::Service;
-use sluice::message::{Party, PhoneNumber, ShortCode, UserName};
-use sluice::presence::PhoneState;
+use sluice::message::{Party, PhoneNews, PhoneNumber, ShortCode, UserName};
 use sluice::private::Private;
 
 use self::signing::sign_up_elements;
@@ -366,8 +365,22 @@ impl Stage {
                 self.send(who, None, "SignUp", &elements);
                 self.client_ids.insert((*client).into(), "id".into());
             }
+            [
+                "text",
+                number,
+                "is",
+                fate,
+                "since",
+                "the",
+                "phone",
+                "is",
+                state,
+            ] => {
+                self.fate(number.parse().unwrap(), fate, &[], Some(news(state)));
+            }
             ["text", number, "is", fate, reason @ ..] => {
-                self.fate(number.parse().unwrap(), fate, reason);
+                let said = (*fate == "delivered").then_some(PhoneNews::Reached);
+                self.fate(number.parse().unwrap(), fate, reason, said);
             }
             ["phone", number, "writes", "to", code, ..] => {
                 let (_, text) = line.split_once(": ").unwrap_or((line, ""));
@@ -412,15 +425,10 @@ impl Stage {
                 self.release(effects);
             }
             ["the", "carrier", "says", "that", number, "is", state] => {
-                let state = match *state {
-                    "off" => PhoneState::Off,
-                    "absent" => PhoneState::Absent,
-                    other => panic!("no phone is {other}"),
-                };
                 let phone = PhoneNumber::new(number).unwrap();
-                let effects = self
-                    .service
-                    .phone_reported(self.now(), &self.shelf, &phone, state);
+                let effects =
+                    self.service
+                        .phone_reported(self.now(), &self.shelf, &phone, news(state));
                 self.release(effects);
             }
             ["the", "buddies", "of", user] => {
@@ -513,8 +521,10 @@ impl Stage {
         line.user = user.into();
     }
 
-    fn fate(&mut self, number: usize, fate: &str, reason: &[&str]) {
-        let id: TextId = self.texts[number - 1].id;
+    fn fate(&mut self, number: usize, fate: &str, reason: &[&str], said: Option<PhoneNews>) {
+        let text = &self.texts[number - 1];
+        let id: TextId = text.id;
+        let phone = said.map(|news| (text.recipient.clone(), news));
         let fate = match fate {
             "delivered" => Fate::Delivered,
             "accepted" => Fate::Accepted,
@@ -524,7 +534,12 @@ impl Stage {
             other => panic!("{other} is no fate"),
         };
         let reason = (!reason.is_empty()).then(|| reason.join(" "));
-        let fate = TextFate { id, fate, reason };
+        let fate = TextFate {
+            id,
+            fate,
+            reason,
+            phone,
+        };
         let effects = self.service.fate(self.now(), &self.shelf, fate).unwrap();
         self.release(effects);
     }
@@ -543,5 +558,15 @@ impl Stage {
             .from_phone(self.now(), &self.shelf, text)
             .unwrap();
         self.release(effects);
+    }
+}
+
+/// What a carrier says of a phone.
+fn news(state: &str) -> PhoneNews {
+    match state {
+        "off" => PhoneNews::Off,
+        "absent" => PhoneNews::Absent,
+        "there" => PhoneNews::Reached,
+        other => panic!("no phone is {other}"),
     }
 }

@@ -208,7 +208,7 @@ fn value() -> impl Strategy<Value = PresValue> {
 fn cases() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::with_cases(500)
+        ..ProptestConfig::with_cases(crate::support::cases_or(500))
     }
 }
 

@@ -16,7 +16,7 @@ use crate::acts::{Act, TEXTS, Update, act, address};
 use crate::model::{
     ATTRIBUTES, Choice, Condition, GROUP, Model, Ms, Outside, Permission, Shown, USERS, Value,
 };
-use crate::support::{World, client, name, user};
+use crate::support::{World, cases_or, client, name, user};
 
 /// The service and the model side by side.
 struct Pair {
@@ -528,7 +528,7 @@ impl Pair {
 fn cases() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
-        ..ProptestConfig::with_cases(400)
+        ..ProptestConfig::with_cases(cases_or(400))
     }
 }
 

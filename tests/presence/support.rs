@@ -139,3 +139,11 @@ impl World {
         self.call(|service, now| service.poll_notice(now)).0
     }
 }
+
+/// How many cases a property is tested with: as `PROPTEST_CASES` says, else so many.
+pub(super) fn cases_or(usual: u32) -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.map_or(usual, |asked| {
+        asked.parse().expect("PROPTEST_CASES is a number")
+    })
+}

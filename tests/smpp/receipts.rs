@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use sluice::codec::smpp::{Message, MessageState, Pdu, ShortText, Status, Tag, TlvList};
-use sluice::message::{Item, Report, ReportState};
+use sluice::message::{Item, PhoneNews, Report, ReportState};
 use sluice::smsc::session::Delivery;
-use sluice::smsc::smpp::{Config, IdForm, IdRules, State};
+use sluice::smsc::smpp::{Config, IdForm, IdRules, PhoneMeaning, State};
 
 use super::line::{Line, accepted, config, deliver, delivered, delivered_with, hello, only};
 
@@ -169,6 +169,61 @@ fn words_mean_what_the_carrier_means() {
     tlvs.octet(Tag::MESSAGE_STATE, MessageState::Accepted.number());
     let by_number = report(delivered_with(own, &Pdu::DeliverSm(receipt(0x04, b"", tlvs))).0);
     assert_eq!(by_number.state, ReportState::Delivered);
+}
+
+#[test]
+fn a_reason_says_of_the_phone_what_the_network_or_the_carrier_means_by_it() {
+    let said = |config: &Config, text: &'static [u8], network: Option<&[u8]>| {
+        let mut tlvs = TlvList::new();
+        if let Some(network) = network {
+            tlvs.octets(Tag::NETWORK_ERROR_CODE, network).unwrap();
+        }
+        let receipt = Pdu::DeliverSm(receipt(0x04, text, tlvs));
+        report(delivered_with(config.clone(), &receipt).0).phone
+    };
+    let plain = config();
+    let own = Config {
+        receipt_errors: BTreeMap::from([
+            ("027".into(), PhoneMeaning::Nothing),
+            ("33".into(), PhoneMeaning::Off),
+            ("x1".into(), PhoneMeaning::Absent),
+        ]),
+        ..plain.clone()
+    };
+    let (off, absent) = (Some(PhoneNews::Off), Some(PhoneNews::Absent));
+    let expired = &b"id:1 stat:EXPIRED err:033"[..];
+    for (config, text, network, expected) in [
+        (
+            &plain,
+            &b"id:1 stat:DELIVRD err:000"[..],
+            None,
+            Some(PhoneNews::Reached),
+        ),
+        (&plain, expired, None, None),
+        // Type 3 is GSM; another network numbers otherwise.
+        (&plain, expired, Some(&[3, 0, 27][..]), absent),
+        (&plain, expired, Some(&[2, 0, 27][..]), None),
+        (&plain, b"id:1 stat:ENROUTE", Some(&[3, 0, 6][..]), absent),
+        (&own, expired, None, off),
+        (&own, b"id:1 stat:UNDELIV err:X1", None, absent),
+        (&own, b"id:1 stat:UNDELIV err:34", None, None),
+        // The carrier's own meaning goes before the standard's, and a delivery before all.
+        (&own, expired, Some(&[3, 0, 27][..]), None),
+        (&own, expired, Some(&[3, 0, 6][..]), absent),
+        (
+            &own,
+            b"id:1 stat:DELIVRD err:033",
+            None,
+            Some(PhoneNews::Reached),
+        ),
+    ] {
+        assert_eq!(
+            said(config, text, network),
+            expected,
+            "{}",
+            text.escape_ascii()
+        );
+    }
 }
 
 #[test]

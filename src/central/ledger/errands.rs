@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{self, State, Track};
+use super::record::{self, Named, State, Track};
 use super::{Books, Ledger, LedgerError, Promise};
 use crate::central::cutting::{self, Letter};
 use crate::central::talk::What;
 use crate::clock::WallTime;
 use crate::im::door::keep::Durable;
 use crate::im::phone::TextToPhone;
-use crate::message::{Party, PhoneNumber, Priority, ReportWish, ShortCode};
+use crate::message::{Party, PhoneNews, PhoneNumber, Priority, ReportWish, ShortCode};
 use crate::store::Batch;
 use crate::store::post::{Post, Row, Shelf};
 
@@ -48,6 +48,16 @@ pub(in crate::central) enum Errand {
         /// More about it, in words.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         why: String,
+        /// Which phone, and what the carrier said of it with this.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        phone: Option<(PhoneNumber, PhoneNews)>,
+    },
+    /// The carrier said something of a phone, with a text of the service that has not ended, or had ended before.
+    Phone {
+        /// Which.
+        number: PhoneNumber,
+        /// What.
+        news: PhoneNews,
     },
 }
 
@@ -71,8 +81,9 @@ impl Ledger {
                 sender: text.sender,
                 recipient: Party::Phone(text.recipient),
                 text: text.text,
+                // That a phone is off is known when the carrier has tried, not when it gives up days later.
                 report: if text.report {
-                    ReportWish::Final
+                    ReportWish::All
                 } else {
                     ReportWish::None
                 },
@@ -90,7 +101,7 @@ impl Ledger {
                 Err(refused) => {
                     track.state = State::Refused;
                     track.why = refused.reason;
-                    books.tell_service(letter.id, &mut track);
+                    books.tell_service(letter.id, &mut track, None);
                     books.follow(letter.id, &track);
                 }
             }
@@ -250,18 +261,38 @@ impl Books {
         );
     }
 
-    /// Tells the IM service how a text of its ended, once. The track is the caller's to write. Tells whether it was told
-    /// now.
-    pub(super) fn tell_service(&mut self, id: u128, track: &mut Track) -> bool {
+    /// Tells the IM service how a text of its ended, once, with what a report said of the phone just now. The track is the
+    /// caller's to write. Tells whether it was told now.
+    pub(super) fn tell_service(
+        &mut self,
+        id: u128,
+        track: &mut Track,
+        news: Option<PhoneNews>,
+    ) -> bool {
         if !track.of_service || track.told {
             return false;
         }
         track.told = true;
+        let phone = match &track.to {
+            Named::Phone(number) => news.map(|news| (number.clone(), news)),
+            _ => None,
+        };
         self.send_out(&Errand::Fate {
             id,
             state: track.state,
             why: track.why.clone(),
+            phone,
         });
         true
+    }
+
+    /// What a report said of the phone of a text whose fate it is not.
+    pub(super) fn tell_of_phone(&mut self, track: &Track, news: PhoneNews) {
+        if let (true, Named::Phone(number)) = (track.of_service, &track.to) {
+            self.send_out(&Errand::Phone {
+                number: number.clone(),
+                news,
+            });
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::central::reports::{Key, index_key};
 use crate::central::talk::What;
 use crate::clock::WallTime;
 use crate::lane::{Lane, Sequence};
-use crate::message::{Outcome, Report};
+use crate::message::{Outcome, PhoneNews, Report};
 use crate::ring::{Ring, Times};
 use crate::store::post::{Post, Shelf};
 use crate::store::{Batch, StoreError};
@@ -66,7 +66,7 @@ impl Ledger {
                             })
                         })
                         .collect();
-                    books.judge(id, &mut track, now);
+                    books.judge(id, &mut track, now, None);
                 }
                 for sequence in sequences {
                     tracing::info!(target: crate::log::access::TARGET, id = %format_args!("{id:032x}"), ring = %ring.name(), %sequence, address = %sequence.address(), "placed");
@@ -99,7 +99,7 @@ impl Ledger {
                     _ => State::Refused,
                 };
                 track.why = Ending::of(&outcome, now).why;
-                books.tell(id, &mut track, now);
+                books.tell(id, &mut track, now, None);
                 books.post.put(&Shelf::Track(id), record::write(&track));
             }
             tracing::info!(target: crate::log::access::TARGET, id = %format_args!("{id:032x}"), outcome = outcome.as_str(), "not placed");
@@ -176,7 +176,7 @@ impl Ledger {
                 };
                 if *at < track.expires {
                     // So long its report was waited for.
-                    if books.tell_service(*id, &mut track) {
+                    if books.tell_service(*id, &mut track, None) {
                         books.post.put(&Shelf::Track(*id), record::write(&track));
                     }
                     continue;
@@ -188,7 +188,7 @@ impl Ledger {
                     continue;
                 }
                 // What is known by now is told before it is forgotten.
-                books.tell_service(*id, &mut track);
+                books.tell_service(*id, &mut track, None);
                 if let Some(key) = &track.key {
                     books.post.delete(&Shelf::Handed(key));
                 }
@@ -248,6 +248,7 @@ impl Books {
         }
         part.sent_at = part.sent_at.or(ended.times.sent);
         part.confirmed_at = part.confirmed_at.or(ended.times.confirmed);
+        let mut news = None;
         if part.ended.is_none() {
             part.ended = Some(Ending::of(&ended.outcome, now));
             if let Outcome::Accepted(id) = &ended.outcome
@@ -257,7 +258,12 @@ impl Books {
                 // Of several reports under one name, up to the first that is final: the rest is about others of that name.
                 let mut settled = false;
                 while !settled && let Some(stray) = self.early.claim(lane, id) {
-                    settled = self.meet(stray, mark.part, &mut track, now)?;
+                    let Some(report) = self.meet(stray)? else {
+                        continue;
+                    };
+                    note(&mut track, mark.part, &report, now);
+                    settled = report.state.is_final();
+                    news = report.phone.or(news);
                 }
                 let mut known = self.known(lane, &key)?;
                 if !settled && known.len() < MOST_NAMESAKES {
@@ -267,29 +273,20 @@ impl Books {
                 }
             }
         }
-        self.judge(mark.id, &mut track, now);
+        self.judge(mark.id, &mut track, now, news);
         Ok(())
     }
 
-    /// A report that had come before the answer. Tells whether it is the last word.
-    fn meet(
-        &mut self,
-        stray: u64,
-        part: u8,
-        track: &mut Track,
-        now: WallTime,
-    ) -> Result<bool, StoreError> {
+    /// A report that had come before the answer.
+    fn meet(&mut self, stray: u64) -> Result<Option<Report>, StoreError> {
         let Some(value) = self.post.read(&Shelf::Stray(stray))? else {
-            return Ok(false);
+            return Ok(None);
         };
         self.post.delete(&Shelf::Stray(stray));
         let stray: super::Stray = record::read("a stray", &value)?;
         match crate::codec::item::decode(&Bytes::from(stray.item)) {
-            Ok(crate::message::Item::Report(report)) => {
-                note(track, part, &report, now);
-                Ok(report.state.is_final())
-            }
-            Ok(crate::message::Item::Message(_)) | Err(_) => Ok(false),
+            Ok(crate::message::Item::Report(report)) => Ok(Some(report)),
+            Ok(crate::message::Item::Message(_)) | Err(_) => Ok(None),
         }
     }
 
@@ -331,7 +328,7 @@ impl Books {
                     self.post.put(&place, record::write(&left));
                 }
             }
-            self.judge(one.0, &mut track, now);
+            self.judge(one.0, &mut track, now, report.phone);
             return Ok(true);
         }
         Ok(false)
@@ -343,25 +340,32 @@ impl Books {
         value.map_or(Ok(Vec::new()), |value| record::read("a name", &value))
     }
 
-    /// Takes up how far all parts together have come; whoever waits for it is told.
-    fn judge(&mut self, id: u128, track: &mut Track, now: WallTime) {
+    /// Takes up how far all parts together have come; whoever waits for it is told. `news` is what a report said of the
+    /// phone just now, which is told in any case.
+    fn judge(&mut self, id: u128, track: &mut Track, now: WallTime, news: Option<PhoneNews>) {
         let state = track.of_parts();
         let before = std::mem::replace(&mut track.state, state);
+        let was_told = track.told;
         if state != before && !matches!(state, State::Waiting | State::UnderWay) {
             track.why = track.reason();
-            self.tell(id, track, now);
+            self.tell(id, track, now, news);
+        }
+        if let Some(news) = news
+            && was_told == track.told
+        {
+            self.tell_of_phone(track, news);
         }
         self.post.put(&Shelf::Track(id), record::write(track));
     }
 
-    fn tell(&mut self, id: u128, track: &mut Track, now: WallTime) {
+    fn tell(&mut self, id: u128, track: &mut Track, now: WallTime, news: Option<PhoneNews>) {
         if track.of_service {
             if track.state == State::Sent && track.wish {
                 // The phone's word is waited for; when it does not come this is the last one.
                 let until = now + self.config.borrow().tracking.report_timeout;
                 self.post.put(&Shelf::Expiry(until, id), Bytes::new());
             } else {
-                self.tell_service(id, track);
+                self.tell_service(id, track, news);
             }
         } else if track.wish {
             let fate = What::Fate {

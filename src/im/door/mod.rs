@@ -1,4 +1,4 @@
-//! The door of IM clients: WebSocket connections, and the one task in which the service lives.
+//! The door of IM clients: WebSocket connections, and the one thread in which the service lives.
 //!
 //! What it promises: what a client sends is given to the service in the order in which it came; what the service says
 //! goes out only after what it rests on is durable, in the order in which the service said it; a client that does not
@@ -9,7 +9,8 @@
 //!    (many)   (bounded)   (one)        (bounded)        (one)    (bounded)     (many)
 //! ```
 //!
-//! The service goes on while a group becomes durable; so many groups are made durable by one sync. When the queue of
+//! The service has a thread of its own: its turns take milliseconds, for which nothing that shares an event loop with it would
+//! go on, least of all the task that it wakes last, which lets out what it says. It goes on while a group becomes durable; so many groups are made durable by one sync. When the queue of
 //! groups is full the service waits, then the queue of events fills, then connections no longer read: what cannot be
 //! stored in time stays at the clients.
 //!
@@ -43,6 +44,7 @@ use crate::im::change::Change;
 use crate::im::config::Config;
 use crate::im::phone::{TextFate, TextFromPhone};
 use crate::im::shelf::Shelf;
+use crate::message::{PhoneNews, PhoneNumber};
 
 /// Events that wait for the service. Beyond that, connections no longer read.
 const EVENTS: usize = 1024;
@@ -92,6 +94,8 @@ pub enum Brought {
     Text(TextFromPhone),
     /// The carrier's word on a text.
     Fate(TextFate),
+    /// The carrier's word on a phone.
+    Phone(PhoneNumber, PhoneNews),
 }
 
 /// A changed record, made by whoever sees the shelf.
@@ -114,7 +118,7 @@ impl ServiceHandle {
         self.ask(|done| Event::Fate(fate, done)).await
     }
 
-    /// Texts and fates, in this order. All of them are durable when this returns; after an error some of them may be, and
+    /// Texts, fates and news of phones, in this order. All of them are durable when this returns; after an error some of them may be, and
     /// all are to be given again.
     pub async fn bring(&self, brought: Vec<Brought>) -> Result<(), NotTaken> {
         let mut answers = Vec::with_capacity(brought.len());
@@ -123,6 +127,7 @@ impl ServiceHandle {
             let event = match one {
                 Brought::Text(text) => Event::FromPhone(text, done),
                 Brought::Fate(fate) => Event::Fate(fate, done),
+                Brought::Phone(number, news) => Event::Phone(number, news, done),
             };
             let sent = self.events.send(event).await;
             sent.map_err(|_closed| NotTaken::closing())?;
@@ -165,7 +170,8 @@ pub struct Door {
     counts: Arc<Counts>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
-    serving: JoinHandle<()>,
+    /// Gone when the service's thread has ended.
+    serving: oneshot::Receiver<()>,
 }
 
 impl Door {
@@ -186,7 +192,7 @@ impl Door {
         let counts = Arc::new(Counts::default());
         let (stop, stopped) = watch::channel(false);
         let (events, heard) = mpsc::channel(EVENTS);
-        let serving = tokio::spawn(service.run(heard, counts.clone(), stopped.clone()));
+        let serving = service.start(heard, counts.clone(), stopped.clone())?;
         let connections = connection::Shared {
             events: events.clone(),
             counts: counts.clone(),
@@ -224,7 +230,7 @@ impl Door {
     /// Lets nobody in any more, stores what was said, tells all clients to come back later, and returns when that is done.
     pub async fn close(self) {
         self.stop.send_replace(true);
-        // Either task may have panicked; then it has said so.
+        // Either may have panicked; then it has said so.
         let _ended = self.accepting.await;
         let _ended = self.serving.await;
     }

@@ -19,11 +19,20 @@ use crate::im::primitive::{
 };
 use crate::im::record::PhoneRecord;
 use crate::im::shelf::Shelf;
-use crate::message::{PhoneNumber, UserName};
+use crate::message::{PhoneNews, PhoneNumber, UserName};
 use crate::presence::{Address, Authorise, Chosen, NoGroups, Notice, PhoneState, PointId, Record};
 
 /// Most pictures in one go: what comes meanwhile does not wait for more than these.
 const PICTURES_AT_ONCE: usize = 64;
+
+/// A carrier's word on a phone, as presence has it.
+pub(super) const fn state_of(news: PhoneNews) -> PhoneState {
+    match news {
+        PhoneNews::Reached => PhoneState::Reached,
+        PhoneNews::Off => PhoneState::Off,
+        PhoneNews::Absent => PhoneState::Absent,
+    }
+}
 
 /// A session as a point of the presence service.
 fn point_of(session: SessionId) -> PointId {
@@ -47,16 +56,17 @@ impl Service {
         Ok(())
     }
 
-    /// The carrier has said something of a phone: that it is off, or not in the network. That a text was delivered or came
-    /// is known from the text.
+    /// The carrier has said something of a phone with a text whose fate is not known yet, or was told before: that it is off,
+    /// not in the network, or there again. What it says with a fate comes with the fate, and that a text came is known from
+    /// the text.
     pub fn phone_reported(
         &mut self,
         now: Now,
         shelf: &dyn Shelf,
         phone: &PhoneNumber,
-        state: PhoneState,
+        news: PhoneNews,
     ) -> Effects {
-        self.phone_seen(now, shelf, phone, state);
+        self.phone_seen(now, shelf, phone, state_of(news));
         let mut effects = Effects::default();
         self.keep_presence(now, &mut effects.changes);
         effects

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::{Answer, Draft, Refusal};
-use super::reach::{reachable, user_of};
+use super::reach::{is_phone, reachable, user_of};
 use super::{Caller, Service};
 use crate::im::config::Config;
 use crate::im::effects::Now;
@@ -191,15 +191,17 @@ impl Service {
 
     pub(super) fn get_presence(
         &mut self,
-        draft: &Draft<'_>,
+        draft: &mut Draft<'_>,
         caller: &Caller,
         get: GetPresence,
     ) -> Answer {
         let groups = ShelfGroups(draft.shelf);
         let now = at(draft.now, &groups);
+        let asked_before = self.askers_of_phone(draft, &get.user);
         let picture = self
             .presence
             .presence(&now, &caller.user, &get.user, &get.values);
+        self.ask_phone(draft, &caller.user, &get.user, &asked_before)?;
         Ok(Presence {
             user: get.user,
             values: picture.to_vec(),
@@ -207,17 +209,32 @@ impl Service {
         .into())
     }
 
+    /// Who asks a user who is a phone; others have points that are asked.
+    fn askers_of_phone(
+        &self,
+        draft: &Draft<'_>,
+        user: &UserName,
+    ) -> Vec<(presence::QuestionId, UserName)> {
+        if is_phone(user) {
+            self.askers(draft, user)
+        } else {
+            Vec::new()
+        }
+    }
+
     pub(super) fn request_pres_auth(
         &mut self,
-        draft: &Draft<'_>,
+        draft: &mut Draft<'_>,
         caller: &Caller,
         request: &RequestPresAuth,
     ) -> Answer {
         self.presence_pace(draft, &caller.user)?;
         let groups = ShelfGroups(draft.shelf);
         let now = at(draft.now, &groups);
+        let asked_before = self.askers_of_phone(draft, &request.user);
         self.presence
             .request_authorisation(&now, &caller.user, &request.user, &request.values)?;
+        self.ask_phone(draft, &caller.user, &request.user, &asked_before)?;
         Ok(Status::done().into())
     }
 
@@ -244,11 +261,12 @@ impl Service {
 
     pub(super) fn subs_presence(
         &mut self,
-        draft: &Draft<'_>,
+        draft: &mut Draft<'_>,
         caller: &Caller,
         subs: SubsPresence,
     ) -> Answer {
         let groups = ShelfGroups(draft.shelf);
+        let asked_before = self.askers_of_phone(draft, &subs.user);
         let until = self.presence.subscribe(
             &at(draft.now, &groups),
             &caller.user,
@@ -256,6 +274,7 @@ impl Service {
             &subs.values,
             subs.seconds.map(Duration::from_secs),
         )?;
+        self.ask_phone(draft, &caller.user, &subs.user, &asked_before)?;
         Ok(Subscribed {
             user: subs.user,
             until,

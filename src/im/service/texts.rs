@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::draft::Draft;
 use super::messages::{known_by_now, known_phone};
+use super::noticed::state_of;
 use super::reach::phone_of;
 use super::replies::{ReplyAddress, reply_address};
 use super::{Caller, Service};
@@ -189,15 +190,14 @@ impl Service {
     pub fn fate(&mut self, now: Now, shelf: &dyn Shelf, fate: TextFate) -> Shelved<Effects> {
         let config = std::sync::Arc::clone(&self.config);
         let mut draft = Draft::new(shelf, &config, now);
-        let Some(record) = shelf.text(&fate.id)? else {
-            return Ok(Effects::default());
-        };
-        draft.changes.push(Change::Text(fate.id, None));
-        if let Some(state) = fate.phone_state() {
-            self.phone_seen(now, shelf, &record.phone, state);
+        if let Some((phone, news)) = &fate.phone {
+            self.phone_seen(now, shelf, phone, state_of(*news));
         }
-        if let Some(text) = record.message {
-            report(&mut draft, text, fate)?;
+        if let Some(record) = shelf.text(&fate.id)? {
+            draft.changes.push(Change::Text(fate.id, None));
+            if let Some(text) = record.message {
+                report(&mut draft, text, fate)?;
+            }
         }
         Ok(self.release(draft, Effects::default()))
     }
@@ -214,6 +214,7 @@ fn lapse(draft: &mut Draft<'_>, before: WallTime) -> Shelved<usize> {
                 id,
                 fate: Fate::Doubtful,
                 reason: Some("the carrier never said".into()),
+                phone: None,
             };
             report(draft, text, fate)?;
         }

@@ -87,8 +87,16 @@ fn units(text: &str, is_gsm: bool) -> usize {
     }
 }
 
+/// No place takes more than 100 units, and few characters take none: what stands behind so many is not looked at, so that
+/// a word of forty thousand characters costs no more than a long one.
+const LOOKED_AT: usize = 400;
+
 /// As the alphabet has it: with letters that look alike, then without accents, then with a question mark.
 fn plain(text: &str, is_gsm: bool) -> String {
+    let text = match text.char_indices().nth(LOOKED_AT) {
+        Some((end, _)) => &text[..end],
+        None => text,
+    };
     if !is_gsm || gsm::can_encode(text) {
         return text.to_owned();
     }

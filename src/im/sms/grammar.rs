@@ -80,6 +80,10 @@ pub enum Command {
     Block(Person),
     /// To hear of somebody again.
     Unblock(Person),
+    /// Somebody may see the user; without a name, who asked.
+    Allow(Option<Person>),
+    /// Somebody may not, or no longer.
+    Deny(Option<Person>),
     /// What others see.
     Status(Mood),
     /// Into a group.
@@ -324,6 +328,8 @@ impl Parser<'_> {
             Keyword::Status => self.fit_status(behind, is_signed || called.has_colon),
             Keyword::Language => fit_language(behind),
             Keyword::Add => self.fit_add(behind),
+            Keyword::Allow => fit_answer(behind, Command::Allow),
+            Keyword::Deny => fit_answer(behind, Command::Deny),
             Keyword::Join | Keyword::Leave => {
                 behind.skip_sign('#');
                 let group = behind.name();
@@ -500,6 +506,16 @@ fn fit_one<T>(mut behind: Tokens<'_>, thing: Option<T>, make: impl FnOnce(T) -> 
         (Some(thing), true) => Fit::Whole(Reading::Command(make(thing))),
         (None, true) => Fit::Missing,
         _ => Fit::Other,
+    }
+}
+
+/// `allow bob`, and `allow` alone.
+fn fit_answer(mut behind: Tokens<'_>, make: fn(Option<Person>) -> Command) -> Fit {
+    behind.skip_sign('@');
+    let person = behind.person();
+    match fit_one(behind, person, |person| make(Some(person))) {
+        Fit::Missing => Fit::Whole(Reading::Command(make(None))),
+        fit => fit,
     }
 }
 

@@ -37,6 +37,10 @@ keywords! {
     Block "block";
     /// To hear of somebody again.
     Unblock "unblock";
+    /// Somebody may see the user.
+    Allow "allow";
+    /// Somebody may not, or no longer.
+    Deny "deny";
     /// What others see.
     Status "status";
     /// Into a group.
@@ -68,6 +72,8 @@ impl Keyword {
                 | Self::Remove
                 | Self::Block
                 | Self::Unblock
+                | Self::Allow
+                | Self::Deny
                 | Self::Status
                 | Self::Join
                 | Self::Leave

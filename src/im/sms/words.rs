@@ -128,6 +128,16 @@ sayings! {
     Removed "removed" [Name];
     /// Somebody was no buddy.
     NotABuddy "not-a-buddy" [Word];
+    /// Somebody wants to see the phone's user, which may allow it or not.
+    Asked "asked" [Name];
+    /// Several do.
+    Asking "asking" [Count, List];
+    /// Nobody does.
+    NobodyAsks "nobody-asks" [];
+    /// Somebody sees the user from now on.
+    Allowed "allowed" [Name];
+    /// Somebody does not, or no longer.
+    Denied "denied" [Name];
     /// Nothing is heard of somebody any more.
     Blocked "blocked" [Name];
     /// Somebody is heard again.

@@ -68,10 +68,16 @@ impl Paths {
         self.directory.join("register.toml")
     }
     pub(super) fn check_there(&self) -> Result<(), PkiError> {
-        match self.authority().exists() {
-            true => Ok(()),
-            false => Err(PkiError::NoAuthority {
+        let file = self.authority();
+        match file.try_exists() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(PkiError::NoAuthority {
                 directory: self.directory.clone(),
+            }),
+            Err(source) => Err(PkiError::Read {
+                file,
+                source,
+                next: super::files::RIGHTS,
             }),
         }
     }

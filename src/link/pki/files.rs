@@ -15,6 +15,9 @@ const SECRET_DIRECTORY: u32 = 0o700;
 /// of thousands, and a wrong file named by mistake does not fill the memory.
 const MAX_FILE: u64 = 8 << 20;
 
+/// What to do about what may not be read.
+pub(super) const RIGHTS: &str = "run this as root, or as the one whom it belongs to";
+
 /// Makes a directory that only its owner enters, with those above it.
 pub(super) fn make_directory(directory: &Path) -> Result<(), PkiError> {
     DirBuilder::new()
@@ -109,10 +112,13 @@ fn give(new: &File, owner: &Metadata) -> io::Result<()> {
 
 /// Reads a file of ours.
 pub(super) fn read(file: &Path, next: &'static str) -> Result<String, PkiError> {
-    let failed = |source| PkiError::Read {
+    let failed = |source: io::Error| PkiError::Read {
         file: file.to_owned(),
+        next: match source.kind() {
+            io::ErrorKind::PermissionDenied => RIGHTS,
+            _ => next,
+        },
         source,
-        next,
     };
     let length = fs::metadata(file).map_err(failed)?.len();
     if length > MAX_FILE {

@@ -365,6 +365,16 @@ impl Service {
         self.make_ready(id, now.moment);
     }
 
+    /// Who waits for an answer of this owner, and under which number: in the order in which they asked.
+    pub fn askers(&self, now: &Now<'_>, owner: &UserName) -> Vec<(QuestionId, UserName)> {
+        let person = self.person(owner).map(|id| &self.people[id]);
+        let questions = person.into_iter().flat_map(|person| &person.questions);
+        questions
+            .filter(|question| question.answered.is_none() && question.ends() > now.wall)
+            .map(|question| (question.id, question.from.clone()))
+            .collect()
+    }
+
     /// What of a choice the owner has said nothing about.
     fn unanswered(&self, now: &Now<'_>, from: &UserName, owner: u32, chosen: &Chosen) -> Chosen {
         let person = &self.people[owner];

@@ -250,11 +250,10 @@ impl Network {
             cancelled: false,
         });
         if !away.is_zero() && offered.wishes.intermediate {
-            const ABSENT: u16 = 29;
             let passing = Report {
                 state: MessageState::EnRoute,
                 intermediate: true,
-                error: behaviour.error.unwrap_or(ABSENT),
+                error: behaviour.error.unwrap_or(Report::ABSENT),
                 done: now.wall,
                 ..report.clone()
             };

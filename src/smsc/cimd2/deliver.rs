@@ -14,6 +14,7 @@ use crate::message::{
     Body, CarrierFields, Coding, DeliveryKey, Item, MAX_CHARACTERS, Report, ReportState,
     ShortMessage, UserDataHeader,
 };
+use crate::smsc::reach;
 use crate::smsc::session::{Delivery, Recognition};
 use crate::text::{self, Reference};
 
@@ -295,12 +296,14 @@ fn report(config: &Config, packet: &Packet) -> Result<Arrived, NotTaken> {
     }
     let discharged = value(view.discharged);
     let party = |field: Option<Field<'_>>| field.map(|field| party::read(config, field.value));
+    let come = state(status);
     let report = Report {
         id,
         sender: party(view.originator),
         recipient: party(view.destination),
-        state: state(status),
+        state: come,
         error,
+        phone: reach::of_cimd2(come, status, error),
         done_at: Bytes::copy_from_slice(&discharged[..discharged.len().min(MAX_TIME_STAMP)]),
         text: Bytes::new(),
     };

@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer};
 use super::answers::Exceptions;
 use super::ids::IdRules;
 use super::options::{
-    BindKind, ConcatForm, ExtraTlv, Numbering, Oversize, State, TlvUse, Unmappable, Version,
+    BindKind, ConcatForm, ExtraTlv, Numbering, Oversize, PhoneMeaning, State, TlvUse, Unmappable,
+    Version,
 };
 use crate::codec::smpp::{Alphabet, COctets, HEADER, MAX_FRAME, Status, Tag, TlvList};
 use crate::message::Refused;
@@ -78,6 +79,10 @@ pub struct Config {
     /// What the words (or names of TLV states) in receipts mean at this carrier, where it is not what they say:
     /// `{ ACCEPTD = "delivered" }`. Default none.
     pub receipt_states: BTreeMap<String, State>,
+    /// What the reasons in receipts (`err:`, or the number in network_error_code) say of the phone at this carrier:
+    /// `off`, `absent`, `reachable` or `nothing`, as in `{ 027 = "absent" }`. Default none; then only GSM's own numbers in
+    /// network_error_code say something.
+    pub receipt_errors: BTreeMap<String, PhoneMeaning>,
     /// How message ids are written. Default as they are, in both places.
     pub message_id: IdRules,
 
@@ -148,6 +153,7 @@ impl Default for Config {
             malformed_status: Status::INVALID_COMMAND_LENGTH.0,
             receipts_by_text: false,
             receipt_states: BTreeMap::new(),
+            receipt_errors: BTreeMap::new(),
             message_id: IdRules::default(),
             deliver_alphabet: Alphabet::Gsm7,
             submit_alphabet: Alphabet::Gsm7,
@@ -346,6 +352,7 @@ mod tests {
             malformed_status = 0x65
             receipts_by_text = true
             receipt_states = { ACCEPTD = "delivered" }
+            receipt_errors = { 027 = "absent", 033 = "off", 006 = "nothing" }
             message_id = { submit = "hex", receipt = "dec" }
             deliver_alphabet = "latin1"
             submit_alphabet = "gsm7_packed"

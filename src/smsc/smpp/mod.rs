@@ -68,5 +68,6 @@ pub use counters::Counters;
 pub use ids::{IdForm, IdRules};
 pub use machine::Session;
 pub use options::{
-    BindKind, ConcatForm, ExtraTlv, Numbering, Oversize, State, TlvUse, Unmappable, Version,
+    BindKind, ConcatForm, ExtraTlv, Numbering, Oversize, PhoneMeaning, State, TlvUse, Unmappable,
+    Version,
 };

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::message::ReportState;
+use crate::message::{PhoneNews, ReportState};
 
 /// What a session is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
@@ -118,6 +118,31 @@ impl From<State> for ReportState {
             State::Accepted => Self::Accepted,
             State::Unknown => Self::Unknown,
             State::Rejected => Self::Rejected,
+        }
+    }
+}
+
+/// What a reason in a receipt says of the phone, as configuration names it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhoneMeaning {
+    /// It is switched off.
+    Off,
+    /// It is not in the network, or nobody answers there.
+    Absent,
+    /// It is there.
+    Reachable,
+    /// Nothing.
+    Nothing,
+}
+
+impl PhoneMeaning {
+    pub(super) const fn news(self) -> Option<PhoneNews> {
+        match self {
+            Self::Off => Some(PhoneNews::Off),
+            Self::Absent => Some(PhoneNews::Absent),
+            Self::Reachable => Some(PhoneNews::Reached),
+            Self::Nothing => None,
         }
     }
 }

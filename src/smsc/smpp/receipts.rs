@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::codec::smpp::{
     DataCoding, ESM_INTERMEDIATE, ESM_RECEIPT, ESM_TYPE, MessageState, Receipt, Tag, TextForm,
 };
-use crate::message::{Report, ReportState};
+use crate::message::{PhoneNews, Report, ReportState};
+use crate::smsc::reach;
 
 use super::config::Config;
 use super::deliver::Arrival;
@@ -39,13 +40,16 @@ pub(super) fn read(config: &Config, arrival: &Arrival<'_>) -> Option<Report> {
     let date = receipt.done_date.unwrap_or_default();
     let cut =
         |octets: &[u8], most: usize| Bytes::copy_from_slice(&octets[..octets.len().min(most)]);
+    let come = state(config, arrival, &receipt);
+    let network = network_error(arrival);
     Some(Report {
         id: config.message_id.of_receipt(id),
         // They are swapped against the submit.
         sender: Some(party::read(config, arrival.destination)),
         recipient: Some(party::read(config, arrival.source)),
-        state: state(config, arrival, &receipt),
-        error: network_error(arrival).or(receipt.error()),
+        state: come,
+        error: network.map(|(_, code)| code).or(receipt.error()),
+        phone: phone(config, come, network, &receipt),
         done_at: cut(date, MOST_DATE),
         text: cut(arrival.text, MOST_TEXT),
     })
@@ -96,10 +100,41 @@ fn state(config: &Config, arrival: &Arrival<'_>, receipt: &Receipt<'_>) -> Repor
 }
 
 /// network_error_code: kind of network, then its code; some SMSCs write the code with three octets.
-fn network_error(arrival: &Arrival<'_>) -> Option<u32> {
+fn network_error(arrival: &Arrival<'_>) -> Option<(u8, u32)> {
     match *arrival.tlvs.find(Tag::NETWORK_ERROR_CODE)? {
-        [_, high, low] => Some(u32::from_be_bytes([0, 0, high, low])),
-        [_, top, high, low] => Some(u32::from_be_bytes([0, top, high, low])),
+        [kind, high, low] => Some((kind, u32::from_be_bytes([0, 0, high, low]))),
+        [kind, top, high, low] => Some((kind, u32::from_be_bytes([0, top, high, low]))),
         _ => None,
     }
+}
+
+/// What it says of the phone. The number in the text is each vendor's own, so it says what the carrier means by it, or
+/// nothing; and what the carrier means goes before what the networks' standard says.
+fn phone(
+    config: &Config,
+    state: ReportState,
+    network: Option<(u8, u32)>,
+    receipt: &Receipt<'_>,
+) -> Option<PhoneNews> {
+    if state == ReportState::Delivered {
+        return reach::of_smpp(state, None);
+    }
+    let told = match network {
+        Some((_, code)) => Some(code.to_string()),
+        None => receipt.err.map(|word| word.escape_ascii().to_string()),
+    };
+    let meant = told.and_then(|told| {
+        let mut own = config.receipt_errors.iter();
+        own.find(|(known, _)| is_same(known, &told))
+    });
+    match meant {
+        Some((_, meaning)) => meaning.news(),
+        None => reach::of_smpp(state, network),
+    }
+}
+
+/// Carriers put zeros before their numbers, and capitals into their words, as they like.
+fn is_same(known: &str, told: &str) -> bool {
+    let bare = |word: &str| word.trim_start_matches('0').to_ascii_lowercase();
+    bare(known) == bare(told)
 }

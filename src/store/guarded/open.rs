@@ -73,10 +73,31 @@ impl From<StoreError> for Fault {
     }
 }
 
-/// Whether it is the machine that refuses, and not the content.
+/// What the system says when it is the machine that refuses, and not the content: no rights, no room, no handles, no
+/// memory, a disk that fails or is gone. To take one of these for damage would put an old export in the place of a store
+/// that has everything.
+const THE_SYSTEMS: &[i32] = &[
+    1,   // EPERM
+    5,   // EIO
+    6,   // ENXIO
+    11,  // EAGAIN
+    12,  // ENOMEM
+    13,  // EACCES
+    16,  // EBUSY
+    19,  // ENODEV
+    23,  // ENFILE
+    24,  // EMFILE
+    27,  // EFBIG
+    28,  // ENOSPC
+    30,  // EROFS
+    110, // ETIMEDOUT
+    116, // ESTALE
+    122, // EDQUOT
+];
+
 fn is_the_systems(why: &std::io::Error) -> bool {
-    // EIO, ENOMEM, ENFILE, EMFILE have no kind of their own.
-    matches!(why.raw_os_error(), Some(5 | 12 | 23 | 24))
+    why.raw_os_error()
+        .is_some_and(|code| THE_SYSTEMS.contains(&code))
         || matches!(
             why.kind(),
             ErrorKind::PermissionDenied
@@ -84,6 +105,14 @@ fn is_the_systems(why: &std::io::Error) -> bool {
                 | ErrorKind::QuotaExceeded
                 | ErrorKind::ReadOnlyFilesystem
         )
+}
+
+/// The same of what sled said in a panic: errors of the system stand there as `Os { code: 28, …`.
+fn tells_of_the_system(panic: &str) -> Option<std::io::Error> {
+    let (_, behind) = panic.split_once("Os { code: ")?;
+    let (code, _) = behind.split_once(',')?;
+    let why = std::io::Error::from_raw_os_error(code.parse().ok()?);
+    is_the_systems(&why).then_some(why)
 }
 
 /// Runs what sled may panic in.
@@ -108,6 +137,9 @@ fn guarded<T>(path: &Path, mut work: impl FnMut() -> sled::Result<T>) -> Result<
                     .map(String::as_str)
                     .or_else(|| panic.downcast_ref::<&str>().copied())
                     .unwrap_or("no reason");
+                if let Some(why) = tells_of_the_system(told) {
+                    return Err(StoreError::io(path, "opening the database")(why).into());
+                }
                 Err(Fault::Damaged(format!("sled panicked: {told}")))
             }
         };
@@ -489,5 +521,38 @@ fn lost(files: &Files, why: &str) -> StoreError {
     StoreError::Lost {
         path: files.directory.clone(),
         why: why.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_refuses_is_not_taken_for_a_damaged_store() {
+        let outcome = |work: fn() -> sled::Result<()>| match guarded(Path::new("/s/db"), work) {
+            Ok(()) => String::from("open"),
+            Err(Fault::Refused(why)) => format!("refused: {why}"),
+            Err(Fault::Damaged(why)) => format!("damaged: {why}"),
+        };
+        for code in THE_SYSTEMS {
+            assert!(is_the_systems(&std::io::Error::from_raw_os_error(*code)));
+        }
+        let full = outcome(|| Err(sled::Error::Io(std::io::Error::from_raw_os_error(28))));
+        assert!(
+            full.starts_with("refused: /s/db: opening the database failed: No space left"),
+            "{full}"
+        );
+        // As `unwrap` says it.
+        let panicked = outcome(|| panic!("Err: Io({:?})", std::io::Error::from_raw_os_error(27)));
+        assert!(
+            panicked.starts_with("refused: /s/db: opening the database failed: File too large"),
+            "{panicked}"
+        );
+        // A file that should be there and is not, or what makes no sense, is damage.
+        let missing = outcome(|| Err(sled::Error::Io(std::io::Error::from_raw_os_error(2))));
+        assert!(missing.starts_with("damaged: "), "{missing}");
+        let nonsense = outcome(|| panic!("index out of bounds"));
+        assert_eq!(nonsense, "damaged: sled panicked: index out of bounds");
     }
 }

@@ -27,42 +27,56 @@ const BEGINNING: u64 = 1_795_510_800_000;
 const USERS: [&str; 2] = ["alice", "bob"];
 const TOKEN: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
 
+/// Made once: to read the attributes and languages of the program takes longer than a dialogue.
 fn config() -> Config {
-    Config {
+    static CONFIG: OnceLock<Config> = OnceLock::new();
+    let made = CONFIG.get_or_init(|| Config {
         sign_up: true,
         password_memory_kib: 8,
         password_passes: 1,
         messages_per_second: 1_000_000,
         ..Config::default()
-    }
+    });
+    made.clone()
 }
 
-/// What is kept when each dialogue begins.
+/// What is kept when each dialogue begins: two users with a session each, a group and a list.
 fn shelf() -> MemoryShelf {
     static SHELF: OnceLock<MemoryShelf> = OnceLock::new();
     let made = SHELF.get_or_init(|| {
-        let mut shelf = MemoryShelf::new();
-        let mut chance = Chance::new([3; 32]);
-        let wall = WallTime::from_unix_ms(BEGINNING);
-        for (n, name) in USERS.iter().enumerate() {
-            let user = UserName::new(name).expect("a name");
-            let added =
-                register::add_user(&shelf, &config(), &mut chance, wall, &user, "password");
-            shelf.apply_all(&added.expect("it is new"));
-            let record = SessionRecord {
-                user: user.clone(),
-                client: ClientName::new("desk").expect("a name"),
-                point: None,
-                token: token_digest(TOKEN),
-                made_at: wall,
-                accepts: None,
-            };
-            let session = SessionId::from_octets([n as u8 + 1; 16]);
-            shelf.apply(&Change::Session(session, user, Some(record)));
+        let mut world = World::of(users());
+        for line in [
+            r#"{"primitive":"CreateGroup","transaction":"g","elements":{"group":"chess","kind":"public"}}"#,
+            r#"{"primitive":"CreateList","transaction":"l","elements":{"list":"friends","buddies":[{"user":"bob"}]}}"#,
+        ] {
+            let effects = world.handle(ConnectionId(1), line.as_bytes());
+            assert!(!effects.changes.is_empty());
         }
-        shelf
+        world.shelf
     });
     made.clone()
+}
+
+fn users() -> MemoryShelf {
+    let mut shelf = MemoryShelf::new();
+    let mut chance = Chance::new([3; 32]);
+    let wall = WallTime::from_unix_ms(BEGINNING);
+    for (n, name) in USERS.iter().enumerate() {
+        let user = UserName::new(name).expect("a name");
+        let added = register::add_user(&shelf, &config(), &mut chance, wall, &user, "password");
+        shelf.apply_all(&added.expect("it is new"));
+        let record = SessionRecord {
+            user: user.clone(),
+            client: ClientName::new("desk").expect("a name"),
+            point: None,
+            token: token_digest(TOKEN),
+            made_at: wall,
+            accepts: None,
+        };
+        let session = SessionId::from_octets([n as u8 + 1; 16]);
+        shelf.apply(&Change::Session(session, user, Some(record)));
+    }
+    shelf
 }
 
 struct World {
@@ -72,11 +86,11 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn of(shelf: MemoryShelf) -> Self {
         let service = Service::new(config(), [1; 32], [2; 32]).expect("the usual makes sense");
         let mut world = Self {
             service,
-            shelf: shelf(),
+            shelf,
             clock: 0,
         };
         for number in 1..=3 {
@@ -90,12 +104,6 @@ impl World {
             );
             let effects = world.handle(ConnectionId(number.into()), resume.as_bytes());
             assert_eq!(effects.sends[0].1.word.name(), "SignedIn");
-        }
-        for line in [
-            r#"{"primitive":"CreateGroup","transaction":"g","elements":{"group":"chess","kind":"public"}}"#,
-            r#"{"primitive":"CreateList","transaction":"l","elements":{"list":"friends","buddies":[{"user":"bob"}]}}"#,
-        ] {
-            world.handle(ConnectionId(1), line.as_bytes());
         }
         world
     }
@@ -114,7 +122,7 @@ impl World {
 }
 
 fuzz_target!(|octets: &[u8]| {
-    let mut world = World::new();
+    let mut world = World::of(shelf());
     for line in octets.split(|octet| *octet == b'\n').take(16) {
         let Some((who, line)) = line.split_first() else {
             continue;

@@ -56,6 +56,11 @@ fuzz_target!(|octets: &[u8]| {
                     }
                     names.extend(nickname.clone());
                 }
+                Command::Allow(Some(Person::Called(name)))
+                | Command::Deny(Some(Person::Called(name))) => {
+                    is_within(name);
+                    names.push(name.clone());
+                }
                 Command::Join(name) | Command::Leave(name) => names.push(name.clone()),
                 Command::Status(Mood::Set {
                     text: Some(text), ..
@@ -77,7 +82,9 @@ fuzz_target!(|octets: &[u8]| {
         let say = kinds[octets.len() % kinds.len()];
         if let Some(name) = names.first() {
             assert_eq!(folded(&folded(name)), folded(name));
-            let mut telling = Telling::new(say).listing(vec![name.clone(); 9]);
+            // Names on lists are names of users and groups.
+            let listed: String = name.chars().take(64).collect();
+            let mut telling = Telling::new(say).listing(vec![listed; 9]);
             for &place in say.places() {
                 telling = telling.with(place, name.clone());
             }

@@ -40,6 +40,8 @@ impl Service {
             Command::Remove(person) => self.remove_buddy(draft, turn, &person)?,
             Command::Block(person) => self.block(draft, turn, &person, true)?,
             Command::Unblock(person) => self.block(draft, turn, &person, false)?,
+            Command::Allow(person) => self.allow(draft, turn, person.as_ref(), true)?,
+            Command::Deny(person) => self.allow(draft, turn, person.as_ref(), false)?,
             Command::Status(mood) => self.mood(draft, turn, mood)?,
             Command::Join(group) => self.join(draft, turn, &group)?,
             Command::Leave(group) => self.leave(draft, turn, &group)?,
@@ -59,7 +61,8 @@ impl Service {
             }
             Command::Start => {
                 change(draft, turn, |record| record.stopped = false)?;
-                Telling::new(Say::Started).into()
+                self.answer(draft, turn, &Telling::new(Say::Started))?;
+                return self.tell_who_asks(draft, turn);
             }
         };
         self.tell_done(draft, turn, &told)

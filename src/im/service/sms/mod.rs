@@ -6,6 +6,7 @@
 //! answer machines, are in [`loops`].
 
 mod acts;
+mod allow;
 mod buddies;
 pub(super) mod loops;
 mod names;

@@ -29,11 +29,11 @@ fn chosen(names: &[&str]) -> Chosen {
 }
 
 /// What buddies see of one another: whether one is there, wants to be disturbed, and what it says of itself.
-fn shared() -> Chosen {
+pub(super) fn shared() -> Chosen {
     chosen(&[REACHABILITY, AVAILABILITY, ACTIVITY])
 }
 
-fn owner(contact: &Contact) -> UserName {
+pub(super) fn owner(contact: &Contact) -> UserName {
     match contact {
         Contact::User(user) => user.clone(),
         Contact::Phone(phone) => user_of(phone),
@@ -111,7 +111,8 @@ impl Service {
         buddy: &Contact,
     ) -> Shelved<()> {
         let grant = AuthorizePres {
-            question: None,
+            // It may have asked before; then it has its answer.
+            question: self.question_of(draft, turn, &owner(buddy)),
             to: Some(Address::User(owner(buddy))),
             grant: shared(),
             refuse: Chosen::none(),

@@ -50,6 +50,7 @@ impl Service {
             Telling::new(Say::SignedInWaiting).with(Place::Count, fed.waiting.to_string())
         };
         self.answer(draft, turn, &telling)?;
+        self.tell_who_asks(draft, turn)?;
         draft.to_phones.extend(behind);
         Ok(())
     }

@@ -265,7 +265,7 @@ fn report(told: &Report, style: &crate::sim::report::Style) -> Result<Pdu, Refus
             submitted: Civil::of(told.submitted, 0),
             done: Civil::of(told.done, 0),
             state: told.state,
-            error: told.error,
+            error: told.error_in_smpp(),
             text: &told.text,
         };
         words.put_tlvs(&mut tlvs)?;
