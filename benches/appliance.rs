@@ -18,7 +18,7 @@ use sluice::config::{self, Document, Loaded};
 use sluice::edge::EdgeSubject;
 use sluice::link::pki::Authority;
 use sluice::sim::wan::{Wan, Weather};
-use sluice::sim::{Account, Config, Simulator};
+use sluice::sim::{Account, Config, Simulator, port};
 use sluice::status::StatusDoor;
 use sluice::status::config::StatusConfig;
 use sluice::store::post::{Post, Shelf};
@@ -31,6 +31,7 @@ const DELAY_MS: u64 = 150;
 const WINDOW: f64 = 255.0 / 0.3;
 
 fn main() {
+    let begun = Instant::now();
     let runtime = tokio::runtime::Runtime::new().expect("threads");
     let near = runtime.block_on(rate(1, 0, 3_000));
     let far = runtime.block_on(rate(1, DELAY_MS, 3_000));
@@ -44,19 +45,26 @@ fn main() {
             Goal::AtLeast(0.9),
         );
     }
-    let near16 = runtime.block_on(rate(16, 0, 16_000));
-    let far16 = runtime.block_on(rate(16, DELAY_MS, 16_000));
+    // The processor's limit is that of this minute: what else the machine does changes it, so it is measured on both sides.
+    let near16 = runtime.block_on(rate(16, 0, 9_600));
+    let far16 = runtime.block_on(rate(16, DELAY_MS, 12_800));
+    let after16 = runtime.block_on(rate(16, 0, 9_600));
     // Both ways share the processor.
-    let (near_all, far_all) = (near16.0 + near16.1, far16.0 + far16.1);
+    let all = |rates: &(f64, f64, Vec<f64>)| rates.0 + rates.1;
+    let (near_all, far_all) = (f64::midpoint(all(&near16), all(&after16)), all(&far16));
     let sixteen = 16.0 * (near.0.min(WINDOW) + near.1.min(WINDOW));
-    println!("sixteen lanes, both ways: {near_all:.0}/s without delay, {far_all:.0}/s over 300 ms");
+    println!(
+        "sixteen lanes, both ways: {:.0}/s and {:.0}/s without delay, {far_all:.0}/s over 300 ms",
+        all(&near16),
+        all(&after16)
+    );
     figure(
         "appliance.sixteen_lanes_300ms",
         far_all / sixteen.min(near_all),
         "of sixteen lanes, or what the processor allows",
         Goal::AtLeast(0.8),
     );
-    let mut answers = [near16.2, far16.2].concat();
+    let mut answers = [near16.2, far16.2, after16.2].concat();
     println!(
         "sluice status, as a command: {} times under that load, half of them within {:.1} ms",
         answers.len(),
@@ -68,8 +76,14 @@ fn main() {
         "ms, 95 of 100",
         Goal::AtMost(50.0),
     );
-    rest(&runtime);
-    million(&runtime);
+    // What is at rest is not disturbed by a store that is filled meanwhile: processor time is counted, not time.
+    let waiting = runtime.block_on(World::new(1, 10));
+    std::thread::scope(|scope| {
+        scope.spawn(|| fill(&waiting));
+        rest(&runtime);
+    });
+    million(&waiting);
+    println!("the whole took {:.0} s", begun.elapsed().as_secs_f64());
 }
 
 /// Folder, SMSC and line.
@@ -93,7 +107,7 @@ impl World {
         };
         script.centre.keep = 1_000_000;
         let smsc = Simulator::start(script).await.expect("the simulator");
-        let central = free_port();
+        let central = port::free().expect("a free port");
         let wan = Wan::open(
             "127.0.0.1:0".parse().expect("an address"),
             central,
@@ -216,16 +230,6 @@ impl Service {
         let ticks = |place: usize| fields[place].parse::<f64>().expect("a number");
         // utime and stime, in hundredths of a second on all Linux that we run on.
         (ticks(11) + ticks(12)) / 100.0
-    }
-}
-
-fn free_port() -> std::net::SocketAddr {
-    loop {
-        let tcp = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = tcp.local_addr().expect("it has one");
-        if std::net::UdpSocket::bind(address).is_ok() {
-            return address;
-        }
     }
 }
 
@@ -402,11 +406,11 @@ fn rest(runtime: &tokio::runtime::Runtime) {
     );
 }
 
-/// Central with a million texts that wait for a lane that is not there.
-fn million(runtime: &tokio::runtime::Runtime) {
+/// A million texts that wait for a lane that is not there.
+fn fill(world: &World) {
     const WAITING: u64 = 1_000_000;
-    let world = runtime.block_on(World::new(1, 10));
     let config = world.loaded::<CentralConfig>().config;
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
     runtime.block_on(async {
         let store = Store::open(&config.store.directory, &config.store).expect("a store");
         let (_keep, watched) = tokio::sync::watch::channel(Arc::new(config.clone()));
@@ -428,6 +432,10 @@ fn million(runtime: &tokio::runtime::Runtime) {
         }
         store.close().expect("it is closed");
     });
+}
+
+/// Central at its start with them.
+fn million(world: &World) {
     let begun = Instant::now();
     let central = world.start("central");
     while Caller::call(&world.path().join("desk.sock")).is_err() {

@@ -206,7 +206,7 @@ impl Choose {
 }
 
 async fn beside(operator: &Operator, choose: &Choose) {
-    let (warm, time) = (Duration::from_secs(6), Duration::from_secs(18));
+    let (warm, time) = (Duration::from_secs(5), Duration::from_secs(12));
     let mut rates = Vec::new();
     let all = BESIDE.iter().zip(1..).map(|(case, seed)| async move {
         match choose.wants(case.name) {
@@ -288,7 +288,7 @@ async fn alone(operator: &Operator, choose: &Choose) {
         lanes: 16,
         ..case("link.share_16_lanes_300ms", 300, 0.0, 0.90)
     };
-    let (warm, time) = (Duration::from_secs(4), Duration::from_secs(4));
+    let (warm, time) = (Duration::from_secs(3), Duration::from_secs(4));
     if choose.wants(sixteen.name) {
         let measured = run(operator, &sixteen, 1, warm, time).await;
         let share = measured.rate() / ceiling(&sixteen);
@@ -325,7 +325,7 @@ async fn alone(operator: &Operator, choose: &Choose) {
     ] {
         if choose.wants(name) {
             let mut bed = Bed::new(operator, lanes, None, transport).await;
-            let (warm, time) = (Duration::from_secs(1), Duration::from_secs(4));
+            let (warm, time) = (Duration::from_secs(1), Duration::from_secs(3));
             let measured = measured(&mut bed, warm, time).await;
             println!(
                 "# {name}: {:.0} messages/s, {:.1} octets overhead; {:?}",

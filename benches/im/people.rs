@@ -60,8 +60,10 @@ pub(crate) async fn open(store: Store, how_many: usize) -> (Door, String) {
     let listen = DoorConfig {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         max_connections_an_address: 50_000,
-        // Nobody goes while it is measured.
+        // Nobody goes while it is measured, nor answers a ping.
         sign_in: Duration::from_secs(600),
+        ping: Duration::from_secs(600),
+        silence: Duration::from_secs(1200),
         ..DoorConfig::default()
     };
     let secret = records.secret().unwrap();

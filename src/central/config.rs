@@ -371,6 +371,7 @@ impl CentralConfig {
 
 impl Document for CentralConfig {
     const MODE: &'static str = "central";
+    const OTHER: (&'static str, &'static [&'static str]) = ("edge", &["lane"]);
     const EFFECTS: Effects = &[
         ("route", Effect::AtOnce),
         ("edge.*.lane.*.weight", Effect::AtOnce),
@@ -384,6 +385,14 @@ impl Document for CentralConfig {
     ];
 
     fn check(&self, findings: &mut Findings<'_>) {
+        findings.within("store", |findings| {
+            if self.store.least_free_percent > 99 {
+                findings.refuse(
+                    "least_free_percent",
+                    "is not between 0 and 99, so there would never be room",
+                );
+            }
+        });
         let mut names = BTreeSet::new();
         findings.each("edge", &self.edges, |findings, edge| {
             if let Err(why) = checked(&edge.name) {

@@ -218,6 +218,12 @@ fn rings(file: &Path, wanted: &[RingName], report: &mut Report<'_>) -> io::Resul
     let there = fs::metadata(file).map_or(0, |there| there.len());
     let needed = file_length(u16::try_from(wanted.len()).unwrap_or(u16::MAX));
     let missing = needed.saturating_sub(there);
+    if !directory.is_dir() {
+        return report.wrong(&format!(
+            "{}: there is no such directory; make it, or let the package do so (`systemd-tmpfiles --create`)",
+            directory.display()
+        ));
+    }
     room(directory, missing, report)
 }
 

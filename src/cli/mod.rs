@@ -21,7 +21,7 @@ mod store;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -273,6 +273,14 @@ fn sentence(wrong: &clap::Error) -> String {
         }
         _ => words.join(" "),
     };
+    let near = match wrong.get(ContextKind::SuggestedSubcommand) {
+        Some(ContextValue::Strings(near)) => near.first(),
+        Some(ContextValue::String(near)) => Some(near),
+        _ => None,
+    };
+    if let Some(near) = near {
+        return format!("{told}; the nearest is `{near}`, and `sluice --help` tells what there is");
+    }
     format!("{told}; `sluice --help` tells what there is")
 }
 

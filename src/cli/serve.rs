@@ -98,7 +98,7 @@ impl ServeError {
                     Exit::Storage
                 }
                 CentralError::Identity(_) => Exit::Configuration,
-                CentralError::Door(DoorError::Listen(..)) => Exit::Down,
+                CentralError::Door(DoorError::Listen(..) | DoorError::Thread(_)) => Exit::Down,
                 CentralError::Door(_) => Exit::Configuration,
                 CentralError::Listen(_) | CentralError::Desk(_) => Exit::Down,
             },

@@ -32,6 +32,8 @@ pub trait Document: DeserializeOwned {
     const MODE: &'static str;
     /// What the change of an option takes.
     const EFFECTS: Effects;
+    /// The other mode, and sections that only that has: who names its file is told so.
+    const OTHER: (&'static str, &'static [&'static str]);
 
     /// What types alone cannot say: values that do not fit one another, names that are none.
     fn check(&self, findings: &mut Findings<'_>);
@@ -164,7 +166,15 @@ pub fn load_with<D: Document>(
         tree.lay_over(path, text).map_err(one)?;
     }
     secret::fetch(&mut tree, credentials).map_err(ConfigError::Faults)?;
-    let config: D = read::read(&tree).map_err(one)?;
+    let config: D = read::read(&tree).map_err(|mut fault| {
+        let (other, theirs) = D::OTHER;
+        if theirs.iter().any(|section| tree.has(section)) {
+            fault.what.push_str(&format!(
+                "; this is a configuration of {other}: `sluice check {other}`, `sluice {other}`"
+            ));
+        }
+        one(fault)
+    })?;
     let mut findings = Findings {
         tree: &tree,
         way: Vec::new(),

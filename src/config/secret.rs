@@ -129,7 +129,12 @@ fn read_file(path: &Path, guarded: bool) -> Result<String, String> {
             "{shown} depends on where the service is started; write the whole path, as in /etc/sluice/{shown}"
         ));
     }
-    let failed = |why: std::io::Error| format!("cannot read {shown}: {why}");
+    let failed = |why: std::io::Error| match why.kind() {
+        std::io::ErrorKind::PermissionDenied => format!(
+            "cannot read {shown}: {why}; give it to the service's group (`chgrp sluice`, `chmod 640`), or run this as root"
+        ),
+        _ => format!("cannot read {shown}: {why}"),
+    };
     let file = fs::File::open(path).map_err(failed)?;
     let mode = file.metadata().map_err(failed)?.mode() & 0o7777;
     if guarded && mode & 0o007 != 0 {

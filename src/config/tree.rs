@@ -87,6 +87,14 @@ impl Tree {
         }
     }
 
+    /// Whether there is a section of this name.
+    pub(super) fn has(&self, section: &str) -> bool {
+        match &self.root.value {
+            Value::Table(sections) => sections.contains_key(section),
+            _ => false,
+        }
+    }
+
     /// Lays a file over what is there: its sections are merged, its values replace those before; an entry of a list
     /// of sections is merged with the one of the same `name`, and added if there is none.
     pub(super) fn lay_over(&mut self, path: PathBuf, text: String) -> Result<(), Fault> {

@@ -235,6 +235,10 @@ impl EdgeConfig {
 
 impl Document for EdgeConfig {
     const MODE: &'static str = "edge";
+    const OTHER: (&'static str, &'static [&'static str]) = (
+        "central",
+        &["edge", "route", "store", "backlog", "desk", "im"],
+    );
     const EFFECTS: Effects = &[
         ("lane.*.throughput", Effect::AtOnce),
         ("lane.*.in_doubt", Effect::AtOnce),

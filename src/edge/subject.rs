@@ -7,10 +7,11 @@ use std::time::Duration;
 use super::config::EdgeConfig;
 use super::lane::LaneHandle;
 use super::run::{Edge, EdgeError};
-use crate::clock::{Clock, Moment};
+use crate::clock::{Clock, Moment, WallTime};
 use crate::config::{self, Document as _, Loaded};
 use crate::lane::{Lane, Sequence};
-use crate::link::driver::Alarm;
+use crate::link::REPLACED;
+use crate::link::driver::{Alarm, LinkStatus};
 use crate::log::Tap;
 use crate::progress::Rate;
 use crate::ring::life::{self, Opener, Rings};
@@ -18,13 +19,27 @@ use crate::ring::storage::free_octets;
 use crate::smsc::driver::Order as LaneOrder;
 use crate::smsc::status::Phase;
 use crate::status::snapshot::{
-    DoubtView, LaneView, RingView, SmscView, Snapshot, StorageView, TraceView,
+    DoubtView, LaneView, LinkView, RingView, SmscView, Snapshot, StorageView, TraceView,
 };
 use crate::status::{Done, NO_PEOPLE, Order, Subject};
 use crate::view::{self, ms};
 
 /// How often rates are taken.
 const SAMPLE: Duration = Duration::from_secs(2);
+
+/// So often within so long another connection takes over from ours only if somebody else makes it. Once may be ourselves:
+/// after a silence both ends hold two for a moment.
+const CONTESTED: (usize, Duration) = (2, Duration::from_secs(120));
+
+/// Whether another edge of this name takes the link over again and again.
+fn is_contested(link: &LinkStatus, now: WallTime) -> bool {
+    let (times, within) = CONTESTED;
+    let taken_over = link
+        .recent_outages
+        .iter()
+        .filter(|outage| now.since(outage.began) < within && outage.why.contains(REPLACED));
+    taken_over.count() >= times
+}
 
 /// A running edge with the file that it was configured by.
 pub struct EdgeSubject {
@@ -224,7 +239,10 @@ impl Subject for EdgeSubject {
             name: config.name.clone(),
             at_unix_ms: wall.as_unix_ms(),
             up_ms: ms(now - Moment::START),
-            links: vec![view::link("central", &link)],
+            links: vec![LinkView {
+                contested: is_contested(&link, wall),
+                ..view::link("central", &link)
+            }],
             lanes: (0..self.edge.lanes().len())
                 .map(|place| self.lane_view(place, now))
                 .collect(),
@@ -262,6 +280,13 @@ impl Subject for EdgeSubject {
                 Ok(Done::new(format!(
                     "{lane}: the SMSC is told to keep its messages, and what is here runs out"
                 )))
+            }
+            Order::Resend(lane) | Order::Drop(lane)
+                if self.lane(&lane)?.status.state().held.is_none() =>
+            {
+                Err(format!(
+                    "{lane}: no message waits for your word; `sluice indoubt ls` lists what is in doubt"
+                ))
             }
             Order::Resend(lane) => pass(
                 &lane,

@@ -36,7 +36,7 @@ pub enum Change {
     /// How far a session has come.
     Confirmed(SessionId, SessionMark),
     /// An answer to remember, at `number` modulo [`super::limits::REMEMBERED`].
-    Remembered(SessionId, Remembered),
+    Remembered(SessionId, Arc<Remembered>),
 
     /// An entry at the end of a user's log: moves [`super::log::LogHead::last`].
     Append {

@@ -3,10 +3,11 @@
 //! What lies in it is what was said to the user and what the user said and did, each entry at its [`Position`]. Being
 //! offline, having several devices and coming back after days are positions in the same log.
 
+use std::fmt::Write;
 use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::names::{MessageId, Position};
 use super::primitive::{
@@ -145,6 +146,20 @@ impl Entry {
     pub fn elements_json(&self) -> &str {
         self.elements.get_or_init(|| self.logged.elements_json())
     }
+
+    /// As it is kept: its elements stand there as they do on the line, so that they are written once.
+    pub fn kept_json(&self) -> String {
+        let elements = self.elements_json();
+        let mut kept = String::with_capacity(elements.len() + 80);
+        let name = self.logged.name();
+        write!(
+            kept,
+            r#"{{"at":"{}","primitive":"{name}","elements":{elements}}}"#,
+            self.at
+        )
+        .expect("a string takes everything");
+        kept
+    }
 }
 
 impl PartialEq for Entry {
@@ -153,27 +168,17 @@ impl PartialEq for Entry {
     }
 }
 
-/// As it is kept.
-#[derive(Serialize, Deserialize)]
-struct Kept<T> {
+/// As it is kept, see [`Entry::kept_json`].
+#[derive(Deserialize)]
+struct Kept {
     at: WallTime,
     #[serde(flatten)]
-    logged: T,
-}
-
-impl Serialize for Entry {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        Kept {
-            at: self.at,
-            logged: &self.logged,
-        }
-        .serialize(to)
-    }
+    logged: Logged,
 }
 
 impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let kept = Kept::<Logged>::deserialize(from)?;
+        let kept = Kept::deserialize(from)?;
         Ok(Self {
             at: kept.at,
             logged: kept.logged,
@@ -223,7 +228,7 @@ mod tests {
             position: Position(7),
         });
         let entry = Entry::new(WallTime::from_unix_ms(1_795_248_785_123), read);
-        let kept = serde_json::to_string(&*entry).unwrap();
+        let kept = entry.kept_json();
         assert_eq!(
             kept,
             r#"{"at":"2026-11-21T08:13:05.123Z","primitive":"Read","elements":{"position":7}}"#

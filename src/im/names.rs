@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
@@ -48,7 +49,7 @@ impl Alphabet {
         }
     }
 
-    fn read(self, field: &'static str, written: &str, most: usize) -> Result<Box<str>, Refused> {
+    fn read(self, field: &'static str, written: &str, most: usize) -> Result<Arc<str>, Refused> {
         let name = match self {
             Self::Plain => Cow::Owned(written.to_ascii_lowercase()),
             Self::Folded => Cow::Owned(written.trim().to_lowercase()),
@@ -82,7 +83,7 @@ macro_rules! names {
     ($($(#[doc = $doc:literal])* $name:ident: $field:literal, $alphabet:ident, $most:literal;)*) => {$(
         $(#[doc = $doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The most characters that it has.

@@ -2,6 +2,7 @@
 //!
 //! All of them are serde values; a field that comes later has a default, so that older records can be read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -103,7 +104,7 @@ pub struct Remembered {
     /// The entry of the log that the answer stands for.
     pub position: Option<Position>,
     /// The answer's name.
-    pub primitive: String,
+    pub primitive: Cow<'static, str>,
     /// The answer's elements, as JSON.
     pub elements: String,
 }

@@ -34,6 +34,6 @@ mod wire;
 
 pub use action::Action;
 pub use peer::{Config, Far, Peer, Role, Statistics};
-pub use reason::{Reason, RingRefusal, Shut, ShutReason};
+pub use reason::{REPLACED, Reason, RingRefusal, Shut, ShutReason};
 pub use redial::{Redial, RedialConfig};
 pub use view::{RingView, is_lost_placeholder};

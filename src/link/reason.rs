@@ -5,6 +5,9 @@ use std::fmt;
 use crate::lane::Epoch;
 use crate::ring::page::Fence;
 
+/// How [`Reason::Replaced`] reads, for those who look for it in words.
+pub const REPLACED: &str = "another connection took over";
+
 /// Why a connection ended. The words are for people, and name what was wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Reason {
@@ -85,7 +88,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self {
             Self::Stopping => "stopping in order",
-            Self::Replaced => "another connection took over",
+            Self::Replaced => REPLACED,
             Self::Version(_) => "no common version",
             Self::Identity(_) => "another identity than expected",
             Self::Malformed(_) => "malformed packet",

@@ -1,6 +1,7 @@
 //! Who writes and who reads. Numbers are subscribers' data: `Debug` shows their kind and length only.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::{CarrierAddress, Refused};
 
@@ -18,7 +19,7 @@ pub struct SenderName(String);
 
 /// A user of the IM service: 1 to 64 characters of `a-z 0-9 . _ - @`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserName(String);
+pub struct UserName(Arc<str>);
 
 fn digits(field: &'static str, number: &str, least: usize, most: usize) -> Result<(), Refused> {
     if number.is_empty() {
@@ -123,7 +124,7 @@ impl UserName {
                 format!("has {} characters; 64 are allowed", name.len()),
             ));
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 
     /// The name.
@@ -165,7 +166,7 @@ impl Party {
             Self::Phone(number) => format!("+{}", number.0),
             Self::ShortCode(code) => code.0.clone(),
             Self::Name(name) => name.0.clone(),
-            Self::User(name) => name.0.clone(),
+            Self::User(name) => name.0.as_ref().into(),
             Self::Carrier(address) => address.exposed(),
         }
     }

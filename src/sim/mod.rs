@@ -16,6 +16,7 @@ mod event;
 mod fault;
 mod network;
 mod phone;
+pub mod port;
 mod pty;
 mod report;
 mod simulator;

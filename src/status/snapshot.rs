@@ -127,6 +127,9 @@ pub struct LinkView {
     pub last_error: Option<String>,
     /// Whether that needs an operator: trying again will not cure it.
     pub needs_operator: bool,
+    /// At an edge: whether another edge of its name takes the link over again and again.
+    #[serde(default)]
+    pub contested: bool,
     /// What is to be known of certificates and clocks.
     pub worry: Option<String>,
 }

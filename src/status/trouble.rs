@@ -38,6 +38,8 @@ alarms! {
                                       has, or `sluice indoubt resend LANE`";
     LINK_REFUSED = "link-refused": "look at the pairing (`sluice pair list` at central, `sluice pair show` at the edge) \
                                     and at both clocks; docs/pairing.md explains the words";
+    LINK_CONTESTED = "link-contested": "stop the other one: two edges run with one name and one bundle, as after a rack was \
+                                        copied; an edge of its own needs a name of its own (`sluice pair enrol NAME`)";
     LINK_DOWN = "link-down": "look at the internet connection; both ends call again by themselves, and nothing is lost \
                               meanwhile";
     LINK_WORRY = "link-worry": "renew the certificate (`sluice pair renew`) or set the clock, as it says";
@@ -178,7 +180,13 @@ fn of_lane(lane: &LaneView, no_lane_up: bool, found: &mut Vec<Trouble>) {
 }
 
 fn of_link(link: &LinkView, found: &mut Vec<Trouble>) {
-    if !link.up {
+    if link.contested {
+        let what = format!(
+            "another edge of this name takes the link to {} over, again and again",
+            link.far
+        );
+        found.push(LINK_CONTESTED.about(&link.far, Health::Degraded, what));
+    } else if !link.up {
         let because = match &link.last_error {
             Some(why) => format!(": {why}"),
             None => String::new(),

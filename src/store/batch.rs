@@ -183,6 +183,11 @@ impl Batch {
         &self.changes
     }
 
+    /// The changes, taken out of it.
+    pub(super) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
     /// How many changes.
     pub const fn len(&self) -> usize {
         self.changes.len()

@@ -323,9 +323,9 @@ impl Committer {
     /// Commits one group.
     fn lead(self: &Arc<Self>) {
         let _ends_on_panic = Leading(self);
-        let requests = self.gather();
+        let mut requests = self.gather();
         let started = self.clock.now();
-        let answers = self.write(&requests);
+        let answers = self.write(&mut requests);
         let took = self.clock.now() - started;
         if took > SLOW {
             tracing::warn!(
@@ -367,14 +367,14 @@ impl Committer {
     }
 
     /// The answer for each, in the same order; an error is everybody's and the store's end.
-    fn write(&self, requests: &[Request]) -> Result<Vec<Answer>, StoreError> {
+    fn write(&self, requests: &mut [Request]) -> Result<Vec<Answer>, StoreError> {
         let intake = self.engine.room(Purpose::Intake);
         let drain = match &intake {
             Ok(()) => Ok(()),
             Err(_) => self.engine.room(Purpose::Drain),
         };
         let mut changes: Vec<Change> = Vec::new();
-        let mut keys: HashSet<&Bytes> = HashSet::new();
+        let mut keys: HashSet<Bytes> = HashSet::new();
         let mut answers = Vec::with_capacity(requests.len());
         for Request { batch, .. } in requests {
             if batch.is_broken() {
@@ -398,8 +398,8 @@ impl Committer {
                 answers.push(Ok(Committed::Before));
                 continue;
             }
-            keys.extend(batch.once_key());
-            changes.extend_from_slice(batch.changes());
+            keys.extend(batch.once_key().cloned());
+            changes.append(&mut batch.take_changes());
             answers.push(Ok(Committed::Now));
         }
         if !changes.is_empty() {

@@ -45,6 +45,7 @@ pub fn link(far: &str, status: &LinkStatus) -> LinkView {
             .filter(|_| !up)
             .map(|(_, why)| why.clone()),
         needs_operator: status.phase == Phase::Refused,
+        contested: false,
         worry: None,
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sluice::sim::port;
 use sluice::sim::wan::{Wan, Weather};
 
 /// Longest wait for anything; other work may load the machine.
@@ -378,21 +378,9 @@ pub(crate) fn sluice(folder: &Path, mode: &str, arguments: &[&str]) -> (Option<i
     )
 }
 
-/// A port that is free for UDP and TCP, and stays so until it is used: each is given once, and they lie below those that
-/// the system gives to connections and to who asks for any.
+/// A port for something that is started later.
 pub(crate) fn free_port() -> SocketAddr {
-    static GIVEN: AtomicU16 = AtomicU16::new(0);
-    const FIRST: u16 = 20_000;
-    const COUNT: u16 = 12_000;
-    // Another run of these tests, at the same time, begins elsewhere.
-    let begin = (std::process::id() % u32::from(COUNT)) as u16;
-    loop {
-        let number = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed)) % COUNT;
-        let address = SocketAddr::from(([127, 0, 0, 1], FIRST + number));
-        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
-            return address;
-        }
-    }
+    port::free().expect("a free port")
 }
 
 /// A connection to the desk.

@@ -89,8 +89,7 @@ fn an_edge_that_lacks_everything() {
         "{told}"
     );
     assert!(
-        steady(&told)
-            .contains("ok       rings: not there yet, the first start makes it; SOME MiB are free"),
+        told.contains("WRONG    rings: there is no such directory; make it"),
         "{told}"
     );
     assert!(told.ends_with("[exit 78]\n"), "{told}");
@@ -99,6 +98,15 @@ fn an_edge_that_lacks_everything() {
     assert_eq!(
         told,
         "WRONG    edge.toml:2:1: lan: there is no such key; the nearest is `lane`\n[exit 78]\n"
+    );
+    // The other mode's file.
+    folder.write("edge.toml", "[desk]\n[[edge]]\nname = 'oslo'\n");
+    let told = checked(&folder, &arguments);
+    assert!(
+        told.contains(
+            "this is a configuration of central: `sluice check central`, `sluice central`"
+        ),
+        "{told}"
     );
 }
 

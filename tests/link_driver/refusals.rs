@@ -16,17 +16,8 @@ use sluice::message::{Outcome, SmscId};
 use sluice::ring::{Array, Bits, Mark};
 
 use crate::world::{
-    Book, End, Operator, YEAR, central, edge, ends, loopback, names, now, soon, until, up,
+    End, Operator, YEAR, alarmed, central, edge, ends, loopback, names, now, soon, until, up,
 };
-
-/// Waits until an alarm says so.
-async fn alarmed(book: &Arc<Book>, words: &str) {
-    let mut alarms = book.alarms.subscribe();
-    until(&mut alarms, |alarms| {
-        alarms.iter().any(|alarm| alarm.to_string().contains(words))
-    })
-    .await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a4_an_edge_of_another_operator_or_revoked_gets_in_nowhere() {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,10 +18,11 @@ use sluice::link::transport::{
     Choice, Connector, ConnectorConfig, ListenError, Listener, ListenerConfig, Resolver,
 };
 use sluice::message::{Item, Outcome, SmscId};
-use sluice::ring::{Array, Ring, RingError, RingFile};
+use sluice::ring::{Array, Misstep, Ring, RingError, RingFile, format};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use crate::support::disk::SimulatedDisk;
 use crate::support::messages::parcel;
 
 pub const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -146,12 +147,26 @@ impl Keeper for Book {
     }
 }
 
+/// Waits until an alarm says so.
+pub async fn alarmed(book: &Arc<Book>, words: &str) {
+    let mut alarms = book.alarms.subscribe();
+    until(&mut alarms, |alarms| {
+        alarms.iter().any(|alarm| alarm.to_string().contains(words))
+    })
+    .await;
+}
+
 /// What a mirror handed on, by ring.
 pub type HandedOn = BTreeMap<String, Vec<String>>;
 
+/// Opens an end's ring file, at its start and after each kill.
+type Opener = Arc<dyn Fn() -> Result<RingFile, RingError> + Send + Sync>;
+
 /// One end: a runtime of its own for everything that it does, so that it can be killed at one blow.
 pub struct End {
-    path: PathBuf,
+    opener: Opener,
+    /// Whether its mirrors hand on what they hold.
+    hands_on: bool,
     pub rings: Vec<Ring>,
     pub book: Arc<Book>,
     pub handed_on: watch::Sender<HandedOn>,
@@ -185,16 +200,39 @@ pub fn names(edge: &str, lanes: usize, at_edge: bool) -> Vec<RingName> {
 impl End {
     /// A first start, with rings of its own epochs.
     pub fn start(path: PathBuf, names: &[RingName]) -> Self {
-        let opened = RingFile::open_or_create(&path, names).unwrap();
-        Self::with(path, opened.file, names, Book::new(), HandedOn::new())
+        Self::start_with(path, names, true)
+    }
+
+    /// The same; its mirrors keep what they hold, until [`End::hand_on`].
+    pub fn start_holding(path: PathBuf, names: &[RingName]) -> Self {
+        Self::start_with(path, names, false)
+    }
+
+    fn start_with(path: PathBuf, names: &[RingName], hands_on: bool) -> Self {
+        let first = RingFile::open_or_create(&path, names).unwrap().file;
+        let opener: Opener = Arc::new(move || RingFile::open(&path).map(|opened| opened.file));
+        Self::with(opener, first, names, Book::new(), HandedOn::new(), hands_on)
+    }
+
+    /// A first start on a disk that can fail. The live records lie elsewhere, as they do.
+    pub fn start_on(disk: SimulatedDisk, names: &[RingName]) -> Self {
+        format(&disk, names, &mut || getrandom::u64().unwrap() | 1).unwrap();
+        let live = SimulatedDisk::holding(vec![0; names.len() * 512]);
+        let opener: Opener = Arc::new(move || {
+            let (disk, live) = (Arc::new(disk.clone()), Arc::new(live.clone()));
+            RingFile::open_on(Path::new("simulated"), disk, Some(live)).map(|opened| opened.file)
+        });
+        let first = opener().unwrap();
+        Self::with(opener, first, names, Book::new(), HandedOn::new(), true)
     }
 
     fn with(
-        path: PathBuf,
+        opener: Opener,
         file: RingFile,
         names: &[RingName],
         book: Arc<Book>,
         handed_on: HandedOn,
+        hands_on: bool,
     ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
@@ -202,7 +240,8 @@ impl End {
             .build()
             .unwrap();
         let end = Self {
-            path,
+            opener,
+            hands_on,
             rings: names.iter().map(|name| file.ring(name).unwrap()).collect(),
             book,
             handed_on: watch::Sender::new(handed_on),
@@ -211,10 +250,17 @@ impl End {
         end.run(async move {
             file.flush_when_idle().await;
         });
-        for ring in end.mirrors() {
-            end.run(hand_on(ring.clone(), end.handed_on.clone()));
+        if hands_on {
+            end.hand_on();
         }
         end
+    }
+
+    /// From now on its mirrors hand on what they hold.
+    pub fn hand_on(&self) {
+        for ring in self.mirrors() {
+            self.run(hand_on(ring.clone(), self.handed_on.clone()));
+        }
     }
 
     /// Starts something in this end.
@@ -243,31 +289,48 @@ impl End {
 
     /// Ends all at once that runs in it, with no word to anybody, lets go of what its owner held of that, and starts it
     /// again on the same file.
-    pub async fn kill<T>(mut self, held: T) -> Self {
+    pub async fn kill<T>(self, held: T) -> Self {
+        self.kill_and(held, || ()).await
+    }
+
+    /// The same; before it starts again, this happens to its disk.
+    pub async fn kill_and<T>(mut self, held: T, spoil: impl FnOnce()) -> Self {
         let runtime = self.runtime.take().expect("it lives");
         runtime.shutdown_background();
         drop(held);
         let names: Vec<RingName> = self.rings.iter().map(|ring| ring.name().clone()).collect();
         self.rings.clear();
-        let file = soon(async {
+        drop(self.open().await);
+        spoil();
+        let file = self.open().await;
+        let handed_on = self.handed_on.borrow().clone();
+        let (opener, book) = (Arc::clone(&self.opener), Arc::clone(&self.book));
+        Self::with(opener, file, &names, book, handed_on, self.hands_on)
+    }
+
+    async fn open(&self) -> RingFile {
+        soon(async {
             loop {
                 // What is being dropped elsewhere keeps the lock for a moment.
-                match RingFile::open(&self.path) {
-                    Ok(opened) => break opened.file,
+                match (self.opener)() {
+                    Ok(file) => break file,
                     Err(RingError::InUse { .. }) => tokio::task::yield_now().await,
                     Err(why) => panic!("{why}"),
                 }
             }
         })
+        .await
+    }
+
+    /// Waits until one of its rings is so.
+    pub async fn until_ring(&self, ring: usize, mut so: impl FnMut(&Array) -> bool) {
+        let mut changes = self.rings[ring].changes();
+        soon(async {
+            while !self.rings[ring].look(&mut so) {
+                changes.changed().await.unwrap();
+            }
+        })
         .await;
-        let handed_on = self.handed_on.borrow().clone();
-        Self::with(
-            self.path.clone(),
-            file,
-            &names,
-            Arc::clone(&self.book),
-            handed_on,
-        )
     }
 
     /// Takes messages from their source into each origin, as fast as there is room, until it has had so many.
@@ -363,10 +426,19 @@ async fn hand_on(ring: Ring, handed_on: watch::Sender<HandedOn>) {
             let said = String::from_utf8(message.body.data().to_vec()).unwrap();
             let number = said.rsplit(' ').next().unwrap().parse().unwrap();
             // Both at once, as an owner does in one batch: a kill falls before or after.
-            handed_on.send_modify(|all| {
-                all.entry(ring.name().to_string()).or_default().push(said);
-                ring.process_with(sequence, ended(number)).unwrap();
+            let went = handed_on.send_if_modified(|all| {
+                let done = ring.process_with(sequence, ended(number));
+                match done {
+                    Ok(_) => all.entry(ring.name().to_string()).or_default().push(said),
+                    // Its disk failed: an owner gives it up until it was opened anew.
+                    Err(Misstep::Stopped) => {}
+                    Err(why) => panic!("{why}"),
+                }
+                done.is_ok()
             });
+            if !went {
+                return;
+            }
         }
         if changes.changed().await.is_err() {
             return;

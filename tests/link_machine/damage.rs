@@ -12,7 +12,7 @@ use sluice::ring::recovery::{Evidence, recover};
 
 use super::lies::inject;
 use super::rings::rings_with;
-use super::{MO, at, marks_of, ms, open_pair, parcel, up_to};
+use super::{MO, at, closed, marks_of, ms, open_pair, parcel, up_to};
 use crate::support::link::{BareRing, CENTRAL, EDGE, ring_name};
 
 /// A ring that held these messages, of which some are damaged now.
@@ -109,6 +109,30 @@ fn a_message_without_any_copy_is_named_lost_and_holds_up_nobody() {
         assert_eq!(marks_of(&origin).processed, up_to(5));
         assert_eq!(marks_of(&mirror).processed, up_to(5));
         assert_eq!(pair.outcomes, [(EDGE, 0, at(2), Outcome::Lost)]);
+    }
+}
+
+#[test]
+fn a_loss_that_could_not_be_written_down_is_told_again() {
+    // Damaged at the origin and never sent, or damaged at both ends; of the latter the mirror asks, of the former nobody.
+    for (held, damaged_there) in [(1, vec![]), (5, vec![2])] {
+        let origin = damaged(Side::Origin, 5, held, &[2]);
+        let mirror = damaged(Side::Mirror, held, held, &damaged_there);
+        let mut pair = rings_with(origin.clone(), mirror.clone());
+        pair.failing = 3;
+        pair.run(ms(15_000));
+        pair.hand_on(CENTRAL, MO);
+        pair.run(ms(1000));
+        assert_eq!(pair.failing, 0);
+        let lost =
+            |it: &&Action| matches!(it, Action::Lost { ring: 0, sequence } if *sequence == at(2));
+        let named = pair.actions[EDGE].iter().filter(lost).count();
+        assert_eq!(named, 1, "once, however often it is told");
+        assert_eq!(pair.handed_on[CENTRAL][MO], 4);
+        assert_eq!(marks_of(&origin).processed, up_to(5));
+        assert_eq!(marks_of(&mirror).processed, up_to(5));
+        assert_eq!(pair.outcomes, [(EDGE, 0, at(2), Outcome::Lost)]);
+        assert_eq!(closed(&pair, EDGE), None, "and on the same connection");
     }
 }
 

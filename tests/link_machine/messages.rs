@@ -11,6 +11,37 @@ use super::{MO, MT, at, closed, marks_of, ms, open_pair, pair, parcel, parcel_of
 use crate::support::link::{CENTRAL, EDGE, Line, Pair};
 
 #[test]
+fn a_long_message_of_which_a_part_is_lost_while_it_is_sent_goes_again_at_once() {
+    let mut pair = open_pair(20);
+    pair.offer(MO, parcel_of(3000, 1));
+    // The carrier takes two parts, loses the first, and has no room for the others.
+    let next_part = |pair: &mut Pair| loop {
+        match pair.peers[EDGE].poll_transmit(pair.now, usize::MAX) {
+            Some(packet) if packet.len() > 900 => return packet,
+            Some(_) => {}
+            None => {
+                pair.now = pair.now + ms(1);
+                pair.peers[EDGE].handle_timeout(pair.now);
+            }
+        }
+    };
+    let _lost = next_part(&mut pair);
+    let second = next_part(&mut pair);
+    pair.now = pair.now + ms(10);
+    pair.peers[CENTRAL].handle_packet(pair.now, second);
+    pair.now = pair.now + ms(25);
+    pair.peers[CENTRAL].handle_timeout(pair.now);
+    let answer = pair.peers[CENTRAL].poll_transmit(pair.now, usize::MAX);
+    pair.now = pair.now + ms(10);
+    pair.peers[EDGE].handle_packet(pair.now, answer.expect("it acknowledges"));
+    pair.now = pair.now + ms(100);
+    pair.peers[EDGE].handle_timeout(pair.now);
+    // Now that the first part is known to be lost, the carrier has room again.
+    pair.run(ms(200));
+    assert_eq!(pair.handed_on[CENTRAL][MO], 1);
+}
+
+#[test]
 fn messages_go_both_ways_and_end_processed_at_both_ends() {
     let mut pair = pair(100);
     for number in 1..=100 {

@@ -5,6 +5,7 @@ use sluice::clock::Moment;
 use sluice::lane::{Direction, Epoch, Lane, Side};
 use sluice::link::packet::Hello;
 use sluice::link::{Action, Peer, Reason, RingView, Role, ShutReason, packet};
+use sluice::ring::Array;
 use sluice::ring::page::Fence;
 
 use super::{MO, MT, at, closed, marks_of, ms, open_pair, pair, parcel, shut, up_to};
@@ -167,6 +168,26 @@ fn a_mirror_that_was_never_used_takes_its_origins_epoch() {
         assert_eq!(marks_of(&renewed).processed, up_to(1), "{direction}");
         assert_eq!(marks_of(&origin).processed, up_to(1));
     }
+}
+
+#[test]
+fn a_mirror_that_took_its_epoch_elsewhere_shows_it_again_when_its_ring_opens() {
+    // The edge shows its unused mirror; while that is under way, an older connection brings the origin's epoch to it.
+    let name = |side| ring_name("lane-0", Direction::Mt, side);
+    let mirror = BareRing::new(name(Side::Mirror), 8);
+    let origin = BareRing::new(name(Side::Origin), 7);
+    origin.append(parcel(1));
+    let mut pair = rings_with(mirror.clone(), origin.clone());
+    pair.run(ms(2));
+    mirror.change(|array| *array = Array::new(Side::Mirror, Epoch::new(7).unwrap()));
+    pair.run(ms(1000));
+    for end in [EDGE, CENTRAL] {
+        assert_eq!(pair.peers[end].ring_standing(0), Ok(true));
+        let adopt = |it: &Action| matches!(it, Action::Adopt { .. });
+        assert!(!pair.actions[end].iter().any(adopt), "it has it already");
+    }
+    assert_eq!(marks_of(&mirror).processed, up_to(1));
+    assert_eq!(marks_of(&origin).processed, up_to(1));
 }
 
 #[test]

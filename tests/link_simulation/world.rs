@@ -8,6 +8,8 @@ mod faults;
 mod judge;
 #[path = "world/messages.rs"]
 mod messages;
+#[path = "world/resent.rs"]
+mod resent;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,6 +37,8 @@ struct Connection {
     id: usize,
     peers: [Option<Peer<Ring>>; 2],
     lines: [Line; 2],
+    /// What each end sends, read along.
+    resent: [resent::Resent; 2],
 }
 
 /// One ring pair: what was offered at its source, and what came to its goal.
@@ -83,6 +87,8 @@ pub struct World {
     damages: bool,
     /// Copies of disks are made and put back.
     restores: bool,
+    /// What goes over the line is read along, in one world of four: it takes half as long again.
+    reads_along: bool,
     pace_us: u64,
     steps: u64,
     pub story: Option<Vec<String>>,
@@ -133,6 +139,7 @@ impl World {
             flush_at: start,
             damages: chance.percent(15),
             restores: chance.percent(10),
+            reads_along: seed.is_multiple_of(4),
             pace_us: *chance.one_of(&[200, 2_000, 20_000, 100_000]),
             steps: 0,
             story: story.then(Vec::new),
@@ -167,6 +174,7 @@ impl World {
                 return Err(self.why_not_done());
             }
             self.advance()?;
+            self.check_resent()?;
             self.steps += 1;
             if self.steps.is_multiple_of(256) {
                 self.check_mirrors()?;
@@ -217,6 +225,7 @@ impl World {
     fn happen(&mut self) -> Found {
         if self.heal_at.is_some_and(|at| at <= self.now) {
             self.heal_at = None;
+            self.forget_resent();
             self.tell(|| "the line is back".into());
             for connection in &mut self.connections {
                 for line in &mut connection.lines {

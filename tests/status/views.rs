@@ -121,6 +121,9 @@ fn every_alarm_has_a_view_that_raises_it() {
     snapshot.storage[0].failed = Some("failed".into());
     note(snapshot);
     let mut snapshot = well();
+    snapshot.links[0].contested = true;
+    note(snapshot);
+    let mut snapshot = well();
     snapshot.lanes[0].draining = true;
     note(snapshot);
     let mut snapshot = central();

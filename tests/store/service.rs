@@ -203,14 +203,14 @@ impl World {
                     None => Change::Received(who, head.last),
                     Some(_) => Change::Remembered(
                         session(n),
-                        Remembered {
+                        Arc::new(Remembered {
                             number: self.chance.below(300),
                             transaction: TransactionId::new("t1").unwrap(),
                             fingerprint: self.chance.number(),
                             position: None,
                             primitive: "Accepted".into(),
                             elements: self.text(),
-                        },
+                        }),
                     ),
                 }
             }

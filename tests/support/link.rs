@@ -265,6 +265,8 @@ pub struct Pair {
     pub lines: [Line; 2],
     /// How long a store takes.
     pub disk: Duration,
+    /// So many stores fail.
+    pub failing: u32,
     /// Whether mirrors hand on at once what they store.
     pub hand_on: bool,
     /// Whether origins keep outcomes at once.
@@ -301,6 +303,7 @@ impl Pair {
             rings,
             lines: [line.clone(), line.clone()],
             disk: Duration::ZERO,
+            failing: 0,
             hand_on: true,
             keep: true,
             actions: Default::default(),
@@ -372,6 +375,11 @@ impl Pair {
             }
             let (_, at, ring, parcels) = self.storing.remove(n);
             let sequences: Vec<Sequence> = parcels.iter().map(|it| it.0).collect();
+            if self.failing > 0 {
+                self.failing -= 1;
+                self.peers[at].not_stored(self.now, ring, &sequences);
+                continue;
+            }
             for (sequence, parcel) in parcels {
                 self.rings[at][ring].store(sequence, parcel).unwrap();
             }

@@ -1,7 +1,7 @@
 //! Everything that the story needs: a folder, a pairing, configurations, the carrier, the line, two processes.
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::clock::{Clock, Moment};
 use crate::demo::DemoError;
 use crate::link::pki::Authority;
 use crate::sim::wan::{Share, Wan, Weather};
-use crate::sim::{Account, Config, Simulator};
+use crate::sim::{Account, Config, Simulator, port};
 
 /// The number that phones write to.
 pub(super) const CODE: &str = "17000";
@@ -89,7 +89,7 @@ impl Stage {
         let smsc = runtime
             .block_on(Simulator::start(carrier(scene)))
             .map_err(|why| failed("starting the simulated SMSC", why))?;
-        let address = free_port()?;
+        let address = port::free().map_err(io("finding a free port"))?;
         let wan = Wan::open(local(), address, weather(scene), u64::from(chance))
             .map_err(io("opening the bad line"))?;
         let stage = Self {
@@ -251,21 +251,6 @@ fn carrier(scene: Scene) -> Config {
         false => config.smpp = Some(crate::sim::Smpp::default()),
     }
     config
-}
-
-/// A port that is free for UDP and TCP at this moment.
-fn free_port() -> Result<SocketAddr, DemoError> {
-    for _ in 0..100 {
-        let tcp = TcpListener::bind(local()).map_err(io("finding a free port"))?;
-        let address = tcp.local_addr().map_err(io("finding a free port"))?;
-        if UdpSocket::bind(address).is_ok() {
-            return Ok(address);
-        }
-    }
-    Err(failed(
-        "finding a free port",
-        "none of a hundred is free for UDP too",
-    ))
 }
 
 /// The path of a log, for people.

@@ -143,6 +143,9 @@ pub enum DoorError {
     /// It cannot listen there.
     #[error("[im.door] listen = {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
+    /// The service's thread cannot be started.
+    #[error("the thread of the IM service cannot be started: {0}")]
+    Thread(std::io::Error),
     /// The service's configuration does not fit.
     #[error("[im] {0}")]
     Service(#[from] crate::message::Refused),

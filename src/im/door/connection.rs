@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt as _, SinkExt, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -22,7 +23,7 @@ use crate::clock::{Clock, Moment};
 use crate::im::effects::Origin;
 use crate::im::limits::MAX_PRIMITIVE;
 use crate::im::names::ConnectionId;
-use crate::im::primitive;
+use crate::im::primitive::{self, Request, Unreadable};
 
 /// Octets that are read at once: most primitives, and what an idle connection costs.
 const READ: usize = 2048;
@@ -114,32 +115,49 @@ async fn carry(
     let mut outgoing = Vec::new();
     let under_way = Arc::new(Semaphore::new(UNDER_WAY));
     let mut permit: Option<OwnedSemaphorePermit> = None;
+    let look_at = |heard_at, pinged, signed_in| {
+        let at = next_look(heard_at, pinged, signed_in, signs_in_by, limits);
+        tokio::time::Instant::from(clock.instant(at))
+    };
+    // Set anew when it was over, and not with each frame.
+    let look = tokio::time::sleep_until(look_at(heard_at, pinged, signed_in));
+    tokio::pin!(look);
     loop {
-        let look_at = next_look(heard_at, pinged, signed_in, signs_in_by, limits);
+        let sooner = look_at(heard_at, pinged, signed_in);
+        if sooner < look.deadline() {
+            look.as_mut().reset(sooner);
+        }
+        let has_permit = permit.as_ref().is_some_and(|free| free.num_permits() > 0);
         tokio::select! {
-            free = under_way.clone().acquire_owned(), if permit.is_none() => permit = free.ok(),
-            frame = socket.next(), if permit.is_some() => {
+            free = under_way.clone().acquire_owned(), if !has_permit => permit = free.ok(),
+            frame = socket.next(), if has_permit => {
                 heard_at = clock.now();
                 pinged = false;
-                let request = match frame {
-                    Some(Ok(Message::Text(text))) => primitive::read(text.as_bytes()),
-                    Some(Ok(Message::Binary(octets))) => primitive::read(&octets),
-                    Some(Ok(Message::Ping(_))) => {
-                        // The answer is queued; it goes with this.
-                        match flush(socket, shared).await {
-                            Ok(()) => continue,
-                            Err(end) => return end,
-                        }
-                    }
-                    Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
-                };
-                let Some(permit) = permit.take() else {
+                let Some(first) = permit.take() else {
                     unreachable!("nothing is read without a permit")
                 };
-                let event = Event::Heard(connection, Box::new(request), permit);
-                if shared.events.send(event).await.is_err() {
-                    return End::Close(CloseCode::Restart, "the service is closing");
+                let mut heard = Heard::new(first);
+                heard.take(frame);
+                // What came with it goes with it: the service is woken once.
+                while heard.takes_more(&under_way)
+                    && let Some(frame) = socket.next().now_or_never()
+                {
+                    heard.take(frame);
+                }
+                let Heard { requests, mut permits, is_asked, is_gone, .. } = heard;
+                permit = permits.split(permits.num_permits() - requests.len());
+                if !requests.is_empty() {
+                    let event = Event::Heard(connection, requests, permits);
+                    if shared.events.send(event).await.is_err() {
+                        return End::Close(CloseCode::Restart, "the service is closing");
+                    }
+                }
+                if is_gone {
+                    return End::Gone;
+                }
+                // The answer is queued; it goes with this.
+                if is_asked && let Err(end) = flush(socket, shared).await {
+                    return end;
                 }
             }
             took = waiting.take(&mut outgoing, AT_ONCE) => {
@@ -176,7 +194,7 @@ async fn carry(
                     return end;
                 }
             }
-            () = tokio::time::sleep_until(clock.instant(look_at).into()) => {
+            () = &mut look => {
                 let now = clock.now();
                 if !signed_in && now >= signs_in_by {
                     return End::Close(CloseCode::Policy, "nobody signed in");
@@ -191,7 +209,64 @@ async fn carry(
                         return end;
                     }
                 }
+                look.as_mut().reset(look_at(heard_at, pinged, signed_in));
             }
+        }
+    }
+}
+
+/// What came at once.
+struct Heard {
+    requests: Vec<Result<Request, Unreadable>>,
+    /// One for each request, or one more.
+    permits: OwnedSemaphorePermit,
+    octets: usize,
+    /// The client asks whether we are still there.
+    is_asked: bool,
+    is_gone: bool,
+}
+
+impl Heard {
+    const fn new(first: OwnedSemaphorePermit) -> Self {
+        Self {
+            requests: Vec::new(),
+            permits: first,
+            octets: 0,
+            is_asked: false,
+            is_gone: false,
+        }
+    }
+
+    fn take(&mut self, frame: Option<Result<Message, Error>>) {
+        match frame {
+            Some(Ok(Message::Text(text))) => self.read(text.as_bytes()),
+            Some(Ok(Message::Binary(octets))) => self.read(&octets),
+            Some(Ok(Message::Ping(_))) => self.is_asked = true,
+            Some(Ok(Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Ok(Message::Close(_)) | Err(_)) | None => self.is_gone = true,
+        }
+    }
+
+    fn read(&mut self, octets: &[u8]) {
+        self.octets += octets.len();
+        self.requests.push(primitive::read(octets));
+    }
+
+    /// Whether one more may come along: as much as is read from the line at once, and no more than the client may have under
+    /// way.
+    fn takes_more(&mut self, under_way: &Arc<Semaphore>) -> bool {
+        if self.is_gone || self.is_asked || self.octets >= READ {
+            return false;
+        }
+        if self.requests.len() < self.permits.num_permits() {
+            return true;
+        }
+        match under_way.clone().try_acquire_owned() {
+            Ok(one) => {
+                self.permits.merge(one);
+                true
+            }
+            Err(_none) => false,
         }
     }
 }

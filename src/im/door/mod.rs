@@ -1,4 +1,4 @@
-//! The door of IM clients: WebSocket connections, and the one task in which the service lives.
+//! The door of IM clients: WebSocket connections, and the one thread in which the service lives.
 //!
 //! What it promises: what a client sends is given to the service in the order in which it came; what the service says
 //! goes out only after what it rests on is durable, in the order in which the service said it; a client that does not
@@ -9,7 +9,8 @@
 //!    (many)   (bounded)   (one)        (bounded)        (one)    (bounded)     (many)
 //! ```
 //!
-//! The service goes on while a group becomes durable; so many groups are made durable by one sync. When the queue of
+//! The service has a thread of its own: its turns take milliseconds, for which nothing that shares an event loop with it would
+//! go on, least of all the task that it wakes last, which lets out what it says. It goes on while a group becomes durable; so many groups are made durable by one sync. When the queue of
 //! groups is full the service waits, then the queue of events fills, then connections no longer read: what cannot be
 //! stored in time stays at the clients.
 //!
@@ -169,7 +170,8 @@ pub struct Door {
     counts: Arc<Counts>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
-    serving: JoinHandle<()>,
+    /// Gone when the service's thread has ended.
+    serving: oneshot::Receiver<()>,
 }
 
 impl Door {
@@ -190,7 +192,7 @@ impl Door {
         let counts = Arc::new(Counts::default());
         let (stop, stopped) = watch::channel(false);
         let (events, heard) = mpsc::channel(EVENTS);
-        let serving = tokio::spawn(service.run(heard, counts.clone(), stopped.clone()));
+        let serving = service.start(heard, counts.clone(), stopped.clone())?;
         let connections = connection::Shared {
             events: events.clone(),
             counts: counts.clone(),
@@ -228,7 +230,7 @@ impl Door {
     /// Lets nobody in any more, stores what was said, tells all clients to come back later, and returns when that is done.
     pub async fn close(self) {
         self.stop.send_replace(true);
-        // Either task may have panicked; then it has said so.
+        // Either may have panicked; then it has said so.
         let _ended = self.accepting.await;
         let _ended = self.serving.await;
     }

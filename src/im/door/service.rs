@@ -1,4 +1,4 @@
-//! The task in which the service lives: takes events turn by turn, hands changes over, and passes on what is to be let
+//! The thread in which the service lives: takes events turn by turn, hands changes over, and passes on what is to be let
 //! out when they are durable.
 
 use std::net::IpAddr;
@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::runtime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::config::DoorError;
 use super::keep::Keep;
 use super::outbox::Outbox;
 use super::pictures::Pictures;
@@ -22,6 +24,9 @@ use crate::im::phone::{TextFate, TextFromPhone, TextToPhone};
 use crate::im::primitive::{Request, Unreadable};
 use crate::im::service::Service;
 use crate::message::{PhoneNews, PhoneNumber, Refused};
+
+/// The thread's name, for people who look at the process.
+const THREAD: &str = "im-service";
 
 /// Events that are taken in one turn: their changes become durable together.
 const TURN: usize = 128;
@@ -40,7 +45,7 @@ pub(super) enum Event {
     /// A client sent something. Its connection brings more when the permit comes back.
     Heard(
         ConnectionId,
-        Box<Result<Request, Unreadable>>,
+        Vec<Result<Request, Unreadable>>,
         OwnedSemaphorePermit,
     ),
     /// A connection went.
@@ -134,9 +139,33 @@ impl<K: Keep> Serving<K> {
         })
     }
 
-    /// Serves until the door closes.
-    pub(super) async fn run(
+    /// Serves on a thread of its own until the door closes; the receiver hears when that has ended.
+    pub(super) fn start(
+        self,
+        events: mpsc::Receiver<Event>,
+        counts: Arc<Counts>,
+        stopped: watch::Receiver<bool>,
+    ) -> Result<oneshot::Receiver<()>, DoorError> {
+        let outside = runtime::Handle::current();
+        let own = runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(DoorError::Thread)?;
+        let (ended, serving) = oneshot::channel();
+        std::thread::Builder::new()
+            .name(THREAD.into())
+            .spawn(move || {
+                own.block_on(self.run(&outside, events, counts, stopped));
+                // Nobody waits for it where the door was dropped.
+                let _unheard = ended.send(());
+            })
+            .map_err(DoorError::Thread)?;
+        Ok(serving)
+    }
+
+    async fn run(
         mut self,
+        outside: &runtime::Handle,
         mut events: mpsc::Receiver<Event>,
         counts: Arc<Counts>,
         mut stopped: watch::Receiver<bool>,
@@ -144,7 +173,7 @@ impl<K: Keep> Serving<K> {
         loop {
             let (failed, failing) = watch::channel(None);
             let (groups, waiting) = mpsc::channel(GROUPS);
-            let releasing = tokio::spawn(release::run(waiting, counts.clone(), failed));
+            let releasing = outside.spawn(release::run(waiting, counts.clone(), failed));
             let ended = self
                 .serve(&mut events, groups, failing.clone(), &mut stopped, &counts)
                 .await;
@@ -219,10 +248,9 @@ impl<K: Keep> Serving<K> {
                     if took == 0 {
                         return Ended::Stopped;
                     }
-                    count(&counts.heard, took as u64);
                     self.service.hold_texts(!self.keep.has_room_for_texts());
                     for event in heard.drain(..) {
-                        if let Err(why) = self.take(event, &mut turn) {
+                        if let Err(why) = self.take(event, &mut turn, counts) {
                             return Ended::NotStored(why);
                         }
                         if self.keep.is_crowded()
@@ -276,9 +304,8 @@ impl<K: Keep> Serving<K> {
         counts: &Counts,
     ) -> Result<(), String> {
         while let Some(event) = events.recv().await {
-            count(&counts.heard, 1);
             let mut turn = Turn::default();
-            self.take(event, &mut turn)?;
+            self.take(event, &mut turn, counts)?;
             self.pass_on(turn, groups).await?;
         }
         let turn = Turn {
@@ -296,10 +323,9 @@ impl<K: Keep> Serving<K> {
         Ok(())
     }
 
-    fn take(&mut self, event: Event, turn: &mut Turn) -> Result<(), String> {
+    fn take(&mut self, event: Event, turn: &mut Turn, counts: &Counts) -> Result<(), String> {
         let now = now(self.clock);
         let mut done = None;
-        let mut heard = None;
         let effects = match event {
             Event::Connected(connection, from, outbox, pictures) => {
                 self.service.connected(connection, from);
@@ -307,9 +333,14 @@ impl<K: Keep> Serving<K> {
                     .push(Step::Connected(connection, outbox, pictures));
                 return Ok(());
             }
-            Event::Heard(connection, request, permit) => {
-                heard = Some(Step::Heard(connection, permit));
-                self.service.handle(now, &self.keep, connection, *request)
+            Event::Heard(connection, requests, permits) => {
+                count(&counts.heard, requests.len() as u64);
+                for request in requests {
+                    let effects = self.service.handle(now, &self.keep, connection, request);
+                    self.add(effects, turn)?;
+                }
+                turn.steps.push(Step::Heard(connection, permits));
+                return Ok(());
             }
             Event::Gone(connection) => {
                 turn.steps.push(Step::Gone(connection));
@@ -341,12 +372,18 @@ impl<K: Keep> Serving<K> {
                 }
             },
         };
-        self.keep.hand_over(&effects.changes)?;
         // Whoever asked waits for what was there before, too.
-        turn.urgent |= effects.is_urgent() || done.is_some() || self.keep.is_crowded();
-        turn.add(effects);
+        turn.urgent |= done.is_some();
+        self.add(effects, turn)?;
         turn.steps.extend(done.map(Step::Done));
-        turn.steps.extend(heard);
+        Ok(())
+    }
+
+    /// What one event brought goes with the turn.
+    fn add(&self, effects: Effects, turn: &mut Turn) -> Result<(), String> {
+        self.keep.hand_over(&effects.changes)?;
+        turn.urgent |= effects.is_urgent() || self.keep.is_crowded();
+        turn.add(effects);
         Ok(())
     }
 

@@ -149,7 +149,7 @@ impl MemoryShelf {
             Change::Remembered(session, remembered) => {
                 let slot = remembered.number % u64::from(REMEMBERED);
                 self.remembered
-                    .set(session, &slot, Some(remembered.clone()));
+                    .set(session, &slot, Some((**remembered).clone()));
             }
             Change::Append {
                 user,

@@ -1,6 +1,9 @@
 //! Answers that are remembered, so that a request that is sent again acts once (P15).
 
+use std::collections::hash_map::RandomState;
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasher;
+use std::sync::Arc;
 
 use crate::im::limits::REMEMBERED;
 use crate::im::names::{Position, TransactionId};
@@ -11,8 +14,10 @@ use crate::im::record::Remembered;
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     next: u64,
-    by_transaction: HashMap<TransactionId, Remembered>,
-    in_order: VecDeque<(u64, TransactionId)>,
+    in_order: VecDeque<Arc<Remembered>>,
+    /// The number of the newest one of each transaction, by its digest.
+    by_transaction: HashMap<u64, u64>,
+    digest: RandomState,
 }
 
 impl Answers {
@@ -22,14 +27,21 @@ impl Answers {
         let mut answers = Self::default();
         for remembered in kept {
             answers.next = remembered.number;
-            answers.put(remembered);
+            answers.put(Arc::new(remembered));
         }
         answers
     }
 
     /// The answer to a request that was answered before.
     pub(super) fn find(&self, transaction: &TransactionId) -> Option<&Remembered> {
-        self.by_transaction.get(transaction)
+        let number = self
+            .by_transaction
+            .get(&self.digest.hash_one(transaction))?;
+        let at = self
+            .in_order
+            .binary_search_by_key(number, |known| known.number);
+        let found = &**self.in_order.get(at.ok()?)?;
+        (found.transaction == *transaction).then_some(found)
     }
 
     /// Remembers an answer; gives what is to be kept of it.
@@ -39,34 +51,31 @@ impl Answers {
         fingerprint: u64,
         position: Option<Position>,
         word: &ToClient,
-    ) -> Remembered {
-        let remembered = Remembered {
+    ) -> Arc<Remembered> {
+        let remembered = Arc::new(Remembered {
             number: self.next,
             transaction: transaction.clone(),
             fingerprint,
             position,
             primitive: word.name().into(),
             elements: word.elements_json(),
-        };
-        self.put(remembered.clone());
+        });
+        self.put(Arc::clone(&remembered));
         remembered
     }
 
-    fn put(&mut self, remembered: Remembered) {
+    fn put(&mut self, remembered: Arc<Remembered>) {
         self.next += 1;
-        let number = remembered.number;
-        self.in_order
-            .push_back((number, remembered.transaction.clone()));
-        self.by_transaction
-            .insert(remembered.transaction.clone(), remembered);
+        let digest = self.digest.hash_one(&remembered.transaction);
+        self.by_transaction.insert(digest, remembered.number);
+        self.in_order.push_back(remembered);
         while self.in_order.len() > usize::from(REMEMBERED) {
-            if let Some((number, oldest)) = self.in_order.pop_front()
-                && self
-                    .by_transaction
-                    .get(&oldest)
-                    .is_some_and(|kept| kept.number == number)
-            {
-                self.by_transaction.remove(&oldest);
+            let Some(oldest) = self.in_order.pop_front() else {
+                return;
+            };
+            let digest = self.digest.hash_one(&oldest.transaction);
+            if self.by_transaction.get(&digest) == Some(&oldest.number) {
+                self.by_transaction.remove(&digest);
             }
         }
     }
@@ -87,7 +96,8 @@ mod tests {
             let remembered = answers.remember(&id(number), 1, None, &word);
             kept.insert(remembered.number % u64::from(REMEMBERED), remembered);
         }
-        let again = Answers::from_kept(kept.into_values().collect());
+        let kept = kept.into_values().map(Arc::unwrap_or_clone);
+        let again = Answers::from_kept(kept.collect());
         for answers in [&answers, &again] {
             assert!(answers.find(&id(171)).is_none());
             assert!(answers.find(&id(172)).is_some() && answers.find(&id(299)).is_some());

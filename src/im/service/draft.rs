@@ -218,12 +218,17 @@ impl<'a> Draft<'a> {
         let most = Position(head.last.0.saturating_sub(self.config.log_entries));
         let mut to = most.min(head.received);
         let at_hand = usize::try_from(TRIM_EACH * 2).unwrap_or(usize::MAX);
-        let begin = head.trimmed.max(to);
-        for (position, entry) in self.shelf.entries(user, begin, at_hand)? {
-            if position > head.received || self.now.wall.since(entry.at()) <= self.config.log_age {
-                break;
+        // Mostly the first one tells already, and reading them costs more than all else of a message.
+        for page in [1, at_hand] {
+            let begin = head.trimmed.max(to);
+            let entries = self.shelf.entries(user, begin, page)?;
+            let old = entries.iter().take_while(|(position, entry)| {
+                *position <= head.received && self.now.wall.since(entry.at()) > self.config.log_age
+            });
+            match old.last() {
+                Some((position, _)) => to = *position,
+                None => break,
             }
-            to = position;
         }
         if to > head.trimmed {
             head.trimmed = to;

@@ -106,10 +106,10 @@ impl Origin {
         }
     }
 
-    /// No copy is left: the mirror is to know, and an operator.
+    /// No copy is left: the mirror is to know, again if it asks again, and an operator, once.
     pub(super) fn declare(&mut self, place: usize, sequence: Sequence, actions: &mut Actions) {
+        self.again.insert(sequence);
         if self.lost.insert(sequence) {
-            self.again.insert(sequence);
             actions.push(Action::Lost {
                 ring: place,
                 sequence,

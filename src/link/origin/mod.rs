@@ -32,6 +32,26 @@ struct Flight {
     arrived: bool,
 }
 
+/// A long message on its way into packets.
+#[derive(Clone, Copy, Debug)]
+struct Parting {
+    sequence: Sequence,
+    /// Its next part.
+    next: usize,
+    /// The packet that carried its first one, once there is one.
+    since: Option<u64>,
+}
+
+impl Parting {
+    const fn begin(sequence: Sequence) -> Self {
+        Self {
+            sequence,
+            next: 0,
+            since: None,
+        }
+    }
+}
+
 /// What an origin keeps for one connection. All that has to live longer is in the ring.
 #[derive(Debug, Default)]
 pub(super) struct Origin {
@@ -40,8 +60,8 @@ pub(super) struct Origin {
     again: BTreeSet<Sequence>,
     /// Due to be carried a second time if there is room.
     spare: BTreeSet<Sequence>,
-    /// The long message that is being sent, and its next part.
-    parting: Option<(Sequence, usize)>,
+    /// The long message that is being sent.
+    parting: Option<Parting>,
     /// Outcomes that the owner is keeping.
     taking: BTreeMap<Sequence, Outcome>,
     /// Damaged here, asked for; whether to ask now.
@@ -272,9 +292,11 @@ impl Origin {
         Ok(())
     }
 
-    /// Messages that arrived long ago and are not confirmed: the far end could not take them then.
+    /// Messages that arrived long ago and are not confirmed, and lost ones of which no outcome came: the far end could not
+    /// take them then.
     pub(super) fn stale<R: RingView>(&mut self, ring: &R, before: Moment) -> bool {
-        let open: Vec<Sequence> = ring.look(|array| array.unconfirmed().collect());
+        let mut open: Vec<Sequence> = ring.look(|array| array.unconfirmed().collect());
+        open.extend(&self.lost);
         let mut found = false;
         for sequence in open {
             let waits = self

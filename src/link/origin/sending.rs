@@ -1,6 +1,6 @@
 //! Which messages go into a packet, and how they are written there.
 
-use super::Origin;
+use super::{Origin, Parting};
 use crate::lane::Sequence;
 use crate::link::frame::{DataRun, Frame, PART, data_cost, part_of, parts};
 use crate::link::loading::{At, Loading};
@@ -112,7 +112,7 @@ impl Origin {
             match loaded {
                 Loaded::In => went.push(sequence),
                 Loaded::Gone => {}
-                Loaded::Long => self.parting = Some((sequence, 0)),
+                Loaded::Long => self.parting = Some(Parting::begin(sequence)),
                 Loaded::Full => return,
             }
             self.again.remove(&sequence);
@@ -135,7 +135,7 @@ impl Origin {
                     Loaded::In => went.push(sequence),
                     Loaded::Gone => {}
                     Loaded::Long => {
-                        self.parting = Some((sequence, 0));
+                        self.parting = Some(Parting::begin(sequence));
                         return;
                     }
                     Loaded::Full => return,
@@ -204,15 +204,16 @@ impl Origin {
 
     /// Writes parts of the long message; tells whether all have gone.
     fn load_parts<R: RingView>(&mut self, at: &At<'_, R>, loading: &mut Loading<'_>) -> bool {
-        let Some((sequence, mut number)) = self.parting.take() else {
+        let Some(mut parting) = self.parting.take() else {
             return true;
         };
+        let sequence = parting.sequence;
         let parcel = at.ring.look(|array| array.get(sequence).cloned());
         let Some(parcel) = parcel else { return true };
-        while number < parts(parcel.octets().len()) {
-            let part = part_of(sequence, &parcel, number);
+        while parting.next < parts(parcel.octets().len()) {
+            let part = part_of(sequence, &parcel, parting.next);
             if loading.room() < 40 + part.octets.len() {
-                self.parting = Some((sequence, number));
+                self.parting = Some(parting);
                 return false;
             }
             Frame::Part {
@@ -225,7 +226,8 @@ impl Origin {
                 port: at.place,
                 sequence,
             });
-            number += 1;
+            parting.since.get_or_insert(loading.number);
+            parting.next += 1;
         }
         sure(at.ring, at.ring.mark_sent(sequence));
         self.flies(sequence, loading.now, loading.number);
@@ -253,10 +255,19 @@ impl Origin {
         }
     }
 
-    /// Part of a long message is lost: all of it goes again.
-    pub(in crate::link) fn part_lost<R: RingView>(&mut self, ring: &R, sequence: Sequence) -> bool {
+    /// Part of a long message is lost, with that packet: all of it goes again. While it is still being sent, only a part
+    /// of this time counts.
+    pub(in crate::link) fn part_lost<R: RingView>(
+        &mut self,
+        ring: &R,
+        packet: u64,
+        sequence: Sequence,
+    ) -> bool {
         let open = ring
             .look(|array| array.get(sequence).is_some() && !array.marks().confirmed.has(sequence));
-        open && self.parting.is_none_or(|(of, _)| of != sequence) && self.again.insert(sequence)
+        let goes_already = self.parting.is_some_and(|parting| {
+            parting.sequence == sequence && parting.since.is_none_or(|since| packet < since)
+        });
+        open && !goes_already && self.again.insert(sequence)
     }
 }

@@ -220,7 +220,7 @@ impl<R: RingView> Peer<R> {
             Cargo::Part { port, sequence } => {
                 let found = &mut self.ports[port];
                 if let Part::Origin(origin) = &mut found.part {
-                    origin.part_lost(&found.ring, sequence);
+                    origin.part_lost(&found.ring, packet, sequence);
                     self.hungers(port);
                 }
             }

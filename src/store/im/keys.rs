@@ -4,6 +4,8 @@
 //! no name holds; a number has its high octet first; so all records of one user, or of one log, lie together and in
 //! order. A name that is too long for a key is cut, with a digest of the whole behind it; its record tells it.
 
+use std::ops::Deref;
+
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -13,6 +15,7 @@ use crate::im::names::{
 use crate::im::phone::OnceKey;
 use crate::im::primitive::Contact;
 use crate::message::{PhoneNumber, UserName};
+use crate::store::MAX_KEY;
 
 /// How keys begin whose records are written over.
 pub(super) const ROOT: &[u8] = b"i";
@@ -67,51 +70,57 @@ pub(super) enum Kind {
     Secret = b'!',
 }
 
-/// A key that is being made.
-pub(super) struct Key(Vec<u8>);
+/// A key that is being made. It lies where it is made: most keys are only looked for in memory, a dozen for each message.
+pub(super) struct Key {
+    octets: [u8; MAX_KEY],
+    length: usize,
+}
 
 impl Key {
     pub(super) fn new(kind: Kind) -> Self {
-        let mut key = Vec::with_capacity(64);
-        key.extend_from_slice(ROOT);
-        key.push(kind as u8);
-        Self(key)
+        Self::empty().octets(ROOT).octets(&[kind as u8])
     }
 
     fn once(kind: u8) -> Self {
-        Self(vec![ONCE, kind])
+        Self::empty().octets(&[ONCE, kind])
+    }
+
+    const fn empty() -> Self {
+        Self {
+            octets: [0; MAX_KEY],
+            length: 0,
+        }
     }
 
     pub(super) fn name(mut self, name: &str) -> Self {
         if name.len() <= LONGEST {
-            self.0.extend_from_slice(name.as_bytes());
-        } else {
-            let mut cut = KEPT;
-            while !name.is_char_boundary(cut) {
-                cut -= 1;
-            }
-            self.0.extend_from_slice(&name.as_bytes()[..cut]);
-            // A digest may hold zeros; its hexadecimal form does not.
-            for octet in &Sha256::digest(name.as_bytes())[..12] {
-                self.0.extend_from_slice(format!("{octet:02x}").as_bytes());
-            }
+            return self.octets(name.as_bytes()).octets(&[0]);
         }
-        self.0.push(0);
-        self
+        let mut cut = KEPT;
+        while !name.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        self = self.octets(&name.as_bytes()[..cut]);
+        // A digest may hold zeros; its hexadecimal form does not.
+        for octet in &Sha256::digest(name.as_bytes())[..12] {
+            self = self.octets(format!("{octet:02x}").as_bytes());
+        }
+        self.octets(&[0])
     }
 
     /// The beginning of a name: what follows may be anything.
-    pub(super) fn beginning(mut self, of: &str) -> Vec<u8> {
+    pub(super) fn beginning(self, of: &str) -> Self {
         let mut cut = of.len().min(KEPT);
         while !of.is_char_boundary(cut) {
             cut -= 1;
         }
-        self.0.extend_from_slice(&of.as_bytes()[..cut]);
-        self.0
+        self.octets(&of.as_bytes()[..cut])
     }
 
     pub(super) fn octets(mut self, octets: &[u8]) -> Self {
-        self.0.extend_from_slice(octets);
+        let end = self.length + octets.len();
+        self.octets[self.length..end].copy_from_slice(octets);
+        self.length = end;
         self
     }
 
@@ -171,8 +180,16 @@ impl Key {
     }
 
     /// The key, or how all keys of such records begin.
-    pub(super) fn made(self) -> Bytes {
-        self.0.into()
+    pub(super) fn made(&self) -> Bytes {
+        Bytes::copy_from_slice(self)
+    }
+}
+
+impl Deref for Key {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.octets[..self.length]
     }
 }
 
@@ -237,7 +254,6 @@ pub(super) fn last_id(key: &[u8]) -> Option<[u8; 16]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MAX_KEY;
 
     #[test]
     fn the_longest_names_make_keys_that_are_not_too_long_and_not_the_same() {

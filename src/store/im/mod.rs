@@ -140,11 +140,11 @@ impl Inner {
 
     /// A record.
     fn get<T: Kept>(&mut self, key: Key, what: &'static str) -> Result<Option<Arc<T>>, StoreError> {
-        let key = key.made();
-        if let Some(known) = self.records.get(&key) {
+        if let Some(known) = self.records.get(&*key) {
             let known = known.clone();
             return Ok(known.map(|known| known.downcast().expect("a key has records of one type")));
         }
+        let key = key.made();
         let found = self.overlay.get(&key)?;
         let size = OVERHEAD + key.len() + found.as_ref().map_or(0, Bytes::len);
         let record = match found {
@@ -196,11 +196,11 @@ impl Inner {
         key: Key,
         read: impl FnOnce(&mut Self, &Bytes) -> Result<(T, usize), StoreError>,
     ) -> Result<Arc<T>, StoreError> {
-        let key = key.made();
-        if let Some(Some(known)) = self.records.get(&key) {
+        if let Some(Some(known)) = self.records.get(&*key) {
             let known = known.clone();
             return Ok(known.downcast().expect("a beginning has sets of one type"));
         }
+        let key = key.made();
         let (made, size) = read(self, &key)?;
         let made = Arc::new(made);
         self.records
@@ -210,7 +210,7 @@ impl Inner {
 
     /// A set of records was changed.
     fn forget(&mut self, key: Key) {
-        self.records.remove(&key.made());
+        self.records.remove(&*key);
     }
 
     /// All keys that begin so, page by page.

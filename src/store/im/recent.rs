@@ -79,7 +79,9 @@ impl<K: Hash + Eq, V> Recent<K, V> {
     where
         K: Borrow<Q>,
     {
+        // Looked up twice only where it is old: the compiler does not see that the first find is given back.
         if !self.old.is_empty()
+            && !self.young.contains_key(key)
             && let Some((key, (value, size))) = self.old.remove_entry(key)
         {
             self.size += size;

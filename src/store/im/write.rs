@@ -218,7 +218,7 @@ impl Inner {
         {
             return Ok(kept.clone());
         }
-        let octets = serde_json::to_vec(&**entry).map_err(unreadable("an entry"))?;
+        let octets = entry.kept_json().into_bytes();
         let kept = match octets.len() > SHARED_FROM {
             true => {
                 let digest = Sha256::digest(&octets);

@@ -40,14 +40,19 @@ impl World {
                 Some(peer(Role::Central, &self.ends[1], self.now)),
             ],
             lines: [line.clone(), line],
+            resent: Default::default(),
         });
     }
 
     pub(super) fn packets_and_timers(&mut self) {
+        let plain = self.is_plain();
         for connection in &mut self.connections {
             for end in [0, 1] {
                 while let Some(packet) = connection.lines[1 - end].arrives(self.now) {
                     if let Some(peer) = &mut connection.peers[end] {
+                        if plain {
+                            connection.resent[end].came(self.now, &packet);
+                        }
                         peer.handle_packet(self.now, packet);
                     }
                 }
@@ -62,6 +67,7 @@ impl World {
 
     /// Lets all machines do what they want to do now.
     pub(super) fn settle(&mut self) -> Found {
+        let plain = self.is_plain();
         for number in 0..self.connections.len() {
             for end in [0, 1] {
                 loop {
@@ -76,6 +82,9 @@ impl World {
                         }
                         break;
                     };
+                    if plain {
+                        connection.resent[end].sent(self.now, &packet);
+                    }
                     connection.lines[end].send(self.now, packet, &mut self.chance);
                 }
             }
@@ -100,7 +109,7 @@ impl World {
                         }
                     }
                 }
-                Action::RingOpen { .. } => {}
+                Action::RingOpen { ring } => self.resyncs(number, end, ring),
                 Action::RingShut { ring, shut } => {
                     self.tell(|| format!("way {ring} is shut at {}: {shut:?}", end_name(end)));
                     if !self.was_restored() {

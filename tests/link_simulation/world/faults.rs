@@ -7,6 +7,7 @@ use super::{Work, World, end_name};
 impl World {
     /// What goes wrong next.
     pub(super) fn trouble(&mut self) {
+        self.forget_resent();
         self.trouble_at = self.now + Duration::from_millis(50 + self.chance.below(4000));
         let end = self.chance.below(2) as usize;
         match self.chance.below(9) {
@@ -90,6 +91,7 @@ impl World {
     }
 
     fn goes_down(&mut self, end: usize) {
+        self.forget_resent();
         for connection in &mut self.connections {
             connection.peers[end] = None;
         }
