@@ -197,18 +197,19 @@ async fn what_nobody_is_there_for_comes_to_the_desk() {
     before.carry(vec![text(1, "one", false)]).await;
     before.ended(1, accepted()).await;
     {
-        let mut books = before.ledger.books();
-        books.send_out(&Errand::Text {
-            from: PhoneNumber::new("+358401234567").unwrap(),
-            to: ShortCode::new("17000").unwrap(),
-            text: "hello".into(),
-            lane: "oslo/a".into(),
-            at: WallTime::from_unix_ms(7),
-            missing: Vec::new(),
-        });
-        books.note_counters();
-        let promise = before.ledger.hand(&mut books, false).unwrap();
-        drop(books);
+        let promise = {
+            let mut books = before.ledger.books();
+            books.send_out(&Errand::Text {
+                from: PhoneNumber::new("+358401234567").unwrap(),
+                to: ShortCode::new("17000").unwrap(),
+                text: "hello".into(),
+                lane: "oslo/a".into(),
+                at: WallTime::from_unix_ms(7),
+                missing: Vec::new(),
+            });
+            books.note_counters();
+            before.ledger.hand(&mut books, false).unwrap()
+        };
         before.ledger.keep(promise).await.unwrap();
     }
     drop(before);
