@@ -24,7 +24,7 @@ fi
 say "the package"
 [ "$profile" = dev ] || cargo build --profile "$profile" --locked
 "$built/sluice" manual target/package
-make() { cargo deb --no-build --no-strip --profile "$profile" --deb-revision "$1" --output "$2" >/dev/null; }
+make() { cargo deb --no-build --no-strip --fast --profile "$profile" --deb-revision "$1" --output "$2" >/dev/null; }
 make 1 target/package/old.deb
 make 2 target/package/new.deb
 cp target/package/old.deb target/package/new.deb "$folder/srv/"

@@ -51,7 +51,8 @@ say "install and configure, as docs/operations.md says"
 inside dpkg --purge sluice >/dev/null 2>&1 || true
 rm -rf "$folder/var/lib/sluice" "$folder/etc/sluice"
 inside dpkg -i /srv/sluice.deb
-inside useradd --create-home --groups sluice-status operator 2>/dev/null || true
+inside id ola >/dev/null 2>&1 || inside useradd --create-home ola
+inside usermod --append --groups sluice-status ola
 inside sluice pair init --name main --address 127.0.0.1:25500
 inside sh -c 'cd /root && rm -f oslo.pair && sluice pair enrol oslo && install -o root -g sluice -m 640 oslo.pair /etc/sluice/edge.pair'
 inside sh -c 'umask 077; printf secret >/etc/sluice/credentials/carrier-1'
@@ -62,10 +63,10 @@ inside sluice check edge
 
 say "start"
 inside systemctl start sluice-central sluice-edge
-member() { inside runuser -u operator -- "$@"; }
+member() { inside runuser -u ola -- "$@"; }
 edge=(--socket /run/sluice/edge.sock)
 central=(--socket /run/sluice/central.sock)
-well() { for _ in $(seq 100); do member sluice status "$@" >/dev/null && return; sleep 0.2; done; member sluice status "$@" || true; fail "it does not get well"; }
+well() { for _ in $(seq 100); do member sluice status "$@" >/dev/null 2>&1 && return; sleep 0.2; done; member sluice status "$@" || true; fail "it does not get well"; }
 well "${edge[@]}"
 well "${central[@]}"
 member sluice status "${edge[@]}"
@@ -92,7 +93,7 @@ inside sh -c 'cd /root && rm -f bergen.pair && sluice pair enrol bergen'
 say "reload, by command and by signal"
 inside sed -i 's/#throughput = 20/throughput = 30/' /etc/sluice/edge.toml
 inside systemctl reload sluice-edge
-inside journalctl -u sluice-edge -o cat --no-pager | grep 'throughput: default -> 30' || fail "nothing was reloaded"
+inside journalctl -b -u sluice-edge -o cat --no-pager | grep 'throughput: default -> 30' || fail "nothing was reloaded"
 inside systemctl kill -s HUP sluice-central
 well "${central[@]}"
 
@@ -108,18 +109,19 @@ for unit in sluice-edge sluice-central; do
     [ "$(inside systemctl show -P Result $unit)" = success ] || fail "$unit did not end well"
 done
 
-say "what a restart does not cure is not tried again; a disk that is full is"
+say "what a restart does not cure is not tried again"
 inside sed -i 's/^name = "oslo"/nam = "oslo"/' /etc/sluice/edge.toml
 inside systemctl start sluice-edge && fail "it starts with a wrong key"
 sleep 3
 [ "$(inside systemctl show -P NRestarts sluice-edge)" = 0 ] || fail "it is started again with a wrong key"
-inside journalctl -u sluice-edge -o cat --no-pager -n 20 | grep 'nam: there is no such key' || fail "the reason is not in the journal"
+inside journalctl -b -u sluice-edge -o cat --no-pager -n 20 | grep 'nam: there is no such key' || fail "the reason is not in the journal"
 
 say "purge"
 inside systemctl stop smsc
 inside systemctl reset-failed
 inside dpkg --purge sluice
 [ ! -e "$folder/etc/sluice/edge.toml" ] || fail "purge left the configuration"
+[ ! -e "$folder/etc/sluice" ] || fail "purge left secrets"
 [ -d "$folder/var/lib/sluice/pki" ] || fail "purge took the authority"
 inside systemctl list-unit-files 'sluice*' --no-legend --no-pager | grep . && fail "units stay after purge"
 say "all is well"

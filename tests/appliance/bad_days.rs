@@ -237,7 +237,7 @@ fn a_lane_that_is_stuck_is_seen_by_its_pointers_and_made_anew_alone() {
     const TEXTS: usize = 8;
     // Of one submit nothing is ever heard again, though the SMSC is there and answers all else.
     let fault = "[[fault]]\nkind = 'ignore'\non = 'submit'\ntimes = 1\n";
-    let mut world = World::new(&Setting {
+    let world = World::new(&Setting {
         lanes: 2,
         script: fault.into(),
         lane: "stuck_after = '10s'".into(),
@@ -245,7 +245,9 @@ fn a_lane_that_is_stuck_is_seen_by_its_pointers_and_made_anew_alone() {
         ..Setting::default()
     });
     let (edge, central) = (world.start("edge"), world.start("central"));
+    // Both lanes take texts, or all would go to the first that does.
     well(&world, "edge");
+    well(&world, "central");
     let begun = std::time::Instant::now();
     let texts: Vec<_> = (0..TEXTS)
         .map(|phone| {
@@ -275,8 +277,9 @@ fn a_lane_that_is_stuck_is_seen_by_its_pointers_and_made_anew_alone() {
         "not before its time"
     );
     well(&world, "edge");
+    let log = world.log("edge");
     assert_eq!(
-        world.smsc.counts()["logins"],
+        log.matches("logged in to the SMSC").count(),
         3,
         "the other lane was left alone: {log}"
     );

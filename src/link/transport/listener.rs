@@ -86,6 +86,8 @@ struct Shut {
     words: String,
     /// Whether the address is surely the caller's, so that it may be judged by this.
     proven: bool,
+    /// The caller gave it up before anything was wrong: nobody has to look.
+    given_up: bool,
 }
 
 impl Listener {
@@ -240,7 +242,12 @@ impl Shared {
             }
             Err(shut) => {
                 self.doorman().leave(from.ip(), shut.proven, now);
-                self.log(from, carrier, &shut.words, now);
+                if shut.given_up {
+                    let carrier = carrier.as_str();
+                    tracing::debug!(address = %from, carrier, "{}", shut.words);
+                } else {
+                    self.log(from, carrier, &shut.words, now);
+                }
             }
         }
     }
@@ -371,6 +378,7 @@ fn slow(limit: Duration, proven: bool) -> Shut {
     Shut {
         words: format!("the handshake was not done within {limit}"),
         proven,
+        given_up: false,
     }
 }
 
@@ -380,6 +388,7 @@ async fn by_quic(shared: &Shared, incoming: quinn::Incoming) -> Result<Connectio
     let ours = |words: String| Shut {
         words,
         proven: false,
+        given_up: false,
     };
     let tls = shared
         .identity
@@ -395,6 +404,7 @@ async fn by_quic(shared: &Shared, incoming: quinn::Incoming) -> Result<Connectio
                 | quinn::ConnectionError::ConnectionClosed(_)
                 | quinn::ConnectionError::ApplicationClosed(_)
         ) && verdict.words().is_some(),
+        given_up: quic::is_given_up(error) && verdict.words().is_none(),
     };
     let connection = incoming
         .accept_with(config)
@@ -410,6 +420,7 @@ async fn by_quic(shared: &Shared, incoming: quinn::Incoming) -> Result<Connectio
         Shut {
             words: format!("refused: {said}"),
             proven: true,
+            given_up: false,
         }
     })?;
     let welcome = frame::welcome(shared.clock.wall());
@@ -424,6 +435,7 @@ async fn by_quic(shared: &Shared, incoming: quinn::Incoming) -> Result<Connectio
     greet.await.map_err(|error: io::Error| Shut {
         words: format!("could not be greeted: {error}"),
         proven: true,
+        given_up: false,
     })?;
     let line = quic::Line::new(connection, None, shared.tuning);
     let connection = Connection::new(name, from, Body::Quic(line));
@@ -494,6 +506,7 @@ async fn by_tcp(shared: &Shared, socket: TcpStream, from: SocketAddr) -> Result<
     let shut = |words: String| Shut {
         words,
         proven: true,
+        given_up: false,
     };
     let verdict = Verdict::default();
     let tls = shared

@@ -17,7 +17,7 @@ use quinn::congestion::{BbrConfig, CubicConfig};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
     ConnectionError, Endpoint, EndpointConfig, SendDatagramError, TokioRuntime, TransportConfig,
-    VarInt,
+    TransportErrorCode, VarInt,
 };
 use tokio_rustls::rustls;
 
@@ -100,6 +100,13 @@ pub(super) fn code(code: Code) -> VarInt {
     VarInt::from_u32(code.number().into())
 }
 
+/// Whether the far end's program, and not its QUIC, closed the connection during the handshake: an edge whose other attempt
+/// was faster, or that was stopped. What it would have said travels only after the handshake.
+pub(super) fn is_given_up(error: &ConnectionError) -> bool {
+    matches!(error, ConnectionError::ConnectionClosed(close)
+        if close.error_code == TransportErrorCode::APPLICATION_ERROR)
+}
+
 /// Why a connection is over, from what quinn says.
 pub(super) fn ended(error: &ConnectionError, here: Option<&str>) -> Ended {
     match error {
@@ -114,6 +121,11 @@ pub(super) fn ended(error: &ConnectionError, here: Option<&str>) -> Ended {
             }
         }
         ConnectionError::ConnectionClosed(close) => {
+            if is_given_up(error) {
+                return Ended::Far(String::from(
+                    "the far end gave up the call before it was answered",
+                ));
+            }
             let number = u64::from(close.error_code);
             match number.checked_sub(FIRST_ALERT).map(u8::try_from) {
                 Some(Ok(alert)) => Ended::Refused(alert_words(alert.into())),
@@ -276,5 +288,27 @@ impl Line {
 
     pub(super) async fn closed(&self) -> Ended {
         self.because(&self.connection.closed().await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_was_given_up_is_told_from_a_quic_that_failed() {
+        let closed = |error_code| {
+            ConnectionError::ConnectionClosed(quinn::ConnectionClose {
+                error_code,
+                frame_type: None,
+                reason: Bytes::new(),
+            })
+        };
+        let given_up = closed(TransportErrorCode::APPLICATION_ERROR);
+        assert!(is_given_up(&given_up));
+        assert!(matches!(ended(&given_up, None), Ended::Far(said) if said.contains("gave up")));
+        let failed = closed(TransportErrorCode::PROTOCOL_VIOLATION);
+        assert!(!is_given_up(&failed));
+        assert!(matches!(ended(&failed, None), Ended::Lost(_)));
     }
 }
