@@ -13,6 +13,15 @@ use crate::engines::{Machine, changes, everything, small};
 /// Two pages of an export, and more.
 const FILLING: u64 = 2500;
 
+/// Ends those who look at it, also when a test fails.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn an_export_taken_during_work_is_the_state_of_one_moment() {
     let folder = tempfile::tempdir().unwrap();
@@ -24,6 +33,7 @@ fn an_export_taken_during_work_is_the_state_of_one_moment() {
     let stop = AtomicBool::new(false);
     let written = AtomicU64::new(0);
     std::thread::scope(|scope| {
+        let _stops = Stop(&stop);
         scope.spawn(|| {
             let mut chance = Chance::new(7);
             let mut number = 0;
@@ -76,7 +86,6 @@ fn an_export_taken_during_work_is_the_state_of_one_moment() {
                 .map(|(_, value)| std::str::from_utf8(&value).unwrap().parse::<u64>().unwrap());
             assert_eq!(newest.max().unwrap_or_default(), a, "round {round}");
         }
-        stop.store(true, Ordering::SeqCst);
     });
 }
 

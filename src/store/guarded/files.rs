@@ -26,6 +26,18 @@ pub(super) struct Files {
     pub(super) directory: PathBuf,
 }
 
+/// The right to a store's directory; one process at a time.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    /// Gives it back in so many words: closing alone would leave it with a program that was just forked off and has not
+    /// yet closed what it inherited.
+    fn drop(&mut self) {
+        // It goes with the last descriptor anyhow.
+        let _best_effort = self.0.unlock();
+    }
+}
+
 impl Files {
     /// Makes the directory if it is not there: owner only, as texts and secrets lie in it.
     pub(super) fn make(directory: &Path) -> Result<Self, StoreError> {
@@ -62,7 +74,7 @@ impl Files {
         }
     }
 
-    pub(super) fn lock(&self) -> Result<File, StoreError> {
+    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
         let path = self.directory.join("lock");
         let file = File::options()
             .write(true)
@@ -71,7 +83,7 @@ impl Files {
             .open(&path)
             .map_err(StoreError::io(&path, "opening"))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
                 path: self.directory.clone(),
             }),
@@ -165,4 +177,21 @@ pub(super) fn sync_directory(directory: &Path) -> Result<(), StoreError> {
     File::open(directory)
         .and_then(|opened| opened.sync_all())
         .map_err(StoreError::io(directory, "syncing the directory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_given_back_though_a_child_has_inherited_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::make(folder.path()).unwrap();
+        let lock = files.lock().unwrap();
+        let inherited = lock.0.try_clone().unwrap();
+        assert!(matches!(files.lock(), Err(StoreError::InUse { .. })));
+        drop(lock);
+        assert!(files.lock().is_ok());
+        drop(inherited);
+    }
 }

@@ -33,7 +33,7 @@ use super::export::{Exported, replay};
 use super::health::{Alarm, Health};
 use super::memory::page;
 use crate::clock::{Clock, Moment};
-use files::Files;
+use files::{Files, Lock};
 use generation::GenerationFile;
 use open::Finding;
 pub use open::is_opening;
@@ -73,7 +73,7 @@ struct Core {
     exporting: Mutex<()>,
     watched: Mutex<Watched>,
     /// The last to go.
-    lock: File,
+    lock: Lock,
 }
 
 /// Held while changes are applied.

@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::exporting::time_of;
-use super::files::{self, Files, sync_directory};
+use super::files::{self, Files, Lock, sync_directory};
 use super::generation::{GenerationFile, Told};
 use super::room::Outside;
 use super::{Applying, Core, GENERATION_KEY, SCHEMA, SCHEMA_KEY, Watched, bounded};
@@ -398,7 +398,7 @@ pub(super) fn import(
 /// Opens what lies in a directory that is locked.
 fn assemble(
     files: Files,
-    lock: File,
+    lock: Lock,
     config: &StoreConfig,
     outside: Outside,
     finding: Finding,
