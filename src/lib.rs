@@ -22,6 +22,7 @@ pub mod codec;
 pub mod config;
 pub mod demo;
 pub mod edge;
+mod file_lock;
 pub mod im;
 pub mod lane;
 pub mod link;

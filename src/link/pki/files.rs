@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 use super::error::PkiError;
+use crate::file_lock::FileLock;
 
 /// Owner reads and writes.
 const SECRET: u32 = 0o600;
@@ -173,7 +174,7 @@ impl Stamp {
 /// The right to change an authority's directory; one process at a time.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    _held: FileLock,
 }
 
 impl Lock {
@@ -193,13 +194,13 @@ impl Lock {
             .map_err(failed)?;
         let above = fs::metadata(directory).map_err(failed)?;
         give(&file, &above).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(fs::TryLockError::WouldBlock) => Err(PkiError::Busy {
+        let held = FileLock::take(file).map_err(|why| match why {
+            fs::TryLockError::WouldBlock => PkiError::Busy {
                 directory: directory.to_owned(),
-            }),
-            Err(fs::TryLockError::Error(source)) => Err(failed(source)),
-        }
+            },
+            fs::TryLockError::Error(source) => failed(source),
+        })?;
+        Ok(Self { _held: held })
     }
 }
 

@@ -14,6 +14,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::clock::WallTime;
+use crate::file_lock::FileLock;
 use crate::store::error::StoreError;
 
 /// How many exports, and how many databases that were moved aside, are kept: the last one, and the one before should
@@ -24,18 +25,6 @@ const KEPT: usize = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Files {
     pub(super) directory: PathBuf,
-}
-
-/// The right to a store's directory; one process at a time.
-pub(super) struct Lock(File);
-
-impl Drop for Lock {
-    /// Gives it back in so many words: closing alone would leave it with a program that was just forked off and has not
-    /// yet closed what it inherited.
-    fn drop(&mut self) {
-        // It goes with the last descriptor anyhow.
-        let _best_effort = self.0.unlock();
-    }
 }
 
 impl Files {
@@ -74,7 +63,8 @@ impl Files {
         }
     }
 
-    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
+    /// The right to the directory; one process at a time.
+    pub(super) fn lock(&self) -> Result<FileLock, StoreError> {
         let path = self.directory.join("lock");
         let file = File::options()
             .write(true)
@@ -82,13 +72,12 @@ impl Files {
             .truncate(false)
             .open(&path)
             .map_err(StoreError::io(&path, "opening"))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(StoreError::InUse {
+        FileLock::take(file).map_err(|why| match why {
+            TryLockError::WouldBlock => StoreError::InUse {
                 path: self.directory.clone(),
-            }),
-            Err(TryLockError::Error(why)) => Err(StoreError::io(&path, "locking")(why)),
-        }
+            },
+            TryLockError::Error(why) => StoreError::io(&path, "locking")(why),
+        })
     }
 
     pub(super) fn generation(&self) -> PathBuf {
@@ -177,21 +166,4 @@ pub(super) fn sync_directory(directory: &Path) -> Result<(), StoreError> {
     File::open(directory)
         .and_then(|opened| opened.sync_all())
         .map_err(StoreError::io(directory, "syncing the directory"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lock_is_given_back_though_a_child_has_inherited_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let files = Files::make(folder.path()).unwrap();
-        let lock = files.lock().unwrap();
-        let inherited = lock.0.try_clone().unwrap();
-        assert!(matches!(files.lock(), Err(StoreError::InUse { .. })));
-        drop(lock);
-        assert!(files.lock().is_ok());
-        drop(inherited);
-    }
 }

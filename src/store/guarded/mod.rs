@@ -33,7 +33,8 @@ use super::export::{Exported, replay};
 use super::health::{Alarm, Health};
 use super::memory::page;
 use crate::clock::{Clock, Moment};
-use files::{Files, Lock};
+use crate::file_lock::FileLock;
+use files::Files;
 use generation::GenerationFile;
 use open::Finding;
 pub use open::is_opening;
@@ -73,7 +74,7 @@ struct Core {
     exporting: Mutex<()>,
     watched: Mutex<Watched>,
     /// The last to go.
-    lock: Lock,
+    lock: FileLock,
 }
 
 /// Held while changes are applied.

@@ -21,11 +21,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::exporting::time_of;
-use super::files::{self, Files, Lock, sync_directory};
+use super::files::{self, Files, sync_directory};
 use super::generation::{GenerationFile, Told};
 use super::room::Outside;
 use super::{Applying, Core, GENERATION_KEY, SCHEMA, SCHEMA_KEY, Watched, bounded};
 use crate::clock::Clock;
+use crate::file_lock::FileLock;
 use crate::store::config::StoreConfig;
 use crate::store::error::StoreError;
 use crate::store::export::{self, Exported};
@@ -398,7 +399,7 @@ pub(super) fn import(
 /// Opens what lies in a directory that is locked.
 fn assemble(
     files: Files,
-    lock: Lock,
+    lock: FileLock,
     config: &StoreConfig,
     outside: Outside,
     finding: Finding,
