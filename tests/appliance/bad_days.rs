@@ -47,6 +47,34 @@ pub(crate) fn hello(number: usize) -> (String, String, String) {
     ("17000".into(), "+358401111111".into(), text)
 }
 
+/// Two texts of a phone, which the SMSC keeps as long as the edge takes nothing, and one for it.
+pub(crate) fn comes_meanwhile(world: &mut World) {
+    for text in ["two", "three"] {
+        let said = world.smsc.ask(&format!("send +358401111111 17000 {text}"));
+        assert!(said == "sent" || said.starts_with("kept"), "{said}");
+    }
+    send_all(world, &[hello(2)]);
+}
+
+/// More deliveries are refused than these.
+pub(crate) fn is_told_to_try_later(world: &mut World, refused: &serde_json::Value) {
+    until("an SMSC that is told to try later", || {
+        (world.smsc.counts()["deliveries_refused"] != *refused).then_some(())
+    });
+}
+
+/// What came before and meanwhile is there, once and in its order, when the edge takes it again.
+pub(crate) fn all_arrives(world: &mut World) {
+    well(world, "edge");
+    let inbox = read_inbox(world, 3);
+    assert_eq!(texts_of(&inbox), ["one", "two", "three"]);
+    until("the second text", || {
+        (received(world).len() >= 2).then_some(())
+    });
+    assert_eq!(received(world), ["hello 1", "hello 2"]);
+    assert_eq!(world.smsc.counts()["breaches"], 0, "one at a time");
+}
+
 #[test]
 fn g8_a_disk_that_takes_nothing_at_the_edge_makes_the_smsc_keep_its_messages() {
     for cimd2 in [false, true] {
@@ -64,32 +92,19 @@ fn g8_a_disk_that_takes_nothing_at_the_edge_makes_the_smsc_keep_its_messages() {
 
         edge.let_files_take(Some(0));
         let refused = world.smsc.counts()["deliveries_refused"].clone();
-        for text in ["two", "three"] {
-            let said = world.smsc.ask(&format!("send +358401111111 17000 {text}"));
-            assert!(said == "sent" || said.starts_with("kept"), "{said}");
-        }
-        send_all(&world, &[hello(2)]);
+        comes_meanwhile(&mut world);
         let told = red(&world, "edge", "storage-failed");
         assert!(told.contains("nothing more is accepted"), "{told}");
         assert!(told.contains("File too large"), "the reason: {told}");
         // SMPP has a word for *later*; in CIMD2 the answer is withheld, and the SMSC keeps the message as well.
         if !cimd2 {
-            until("an SMSC that is told to try later", || {
-                (world.smsc.counts()["deliveries_refused"] != refused).then_some(())
-            });
+            is_told_to_try_later(&mut world, &refused);
         }
         assert_eq!(world.smsc.counts()["deliveries_taken"], 1);
         assert_eq!(received(&world), ["hello 1"]);
 
         edge.let_files_take(None);
-        well(&world, "edge");
-        let inbox = read_inbox(&world, 3);
-        assert_eq!(texts_of(&inbox), ["one", "two", "three"]);
-        until("the second text", || {
-            (received(&world).len() >= 2).then_some(())
-        });
-        assert_eq!(received(&world), ["hello 1", "hello 2"]);
-        assert_eq!(world.smsc.counts()["breaches"], 0, "one at a time");
+        all_arrives(&mut world);
         for running in [edge, central] {
             assert_eq!(running.terminate().1, Some(0));
         }

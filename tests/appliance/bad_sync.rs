@@ -1,55 +1,22 @@
 //! A disk at the edge whose syncs fail while its writes are taken: the worst that a disk can say, since what is on it is not
 //! known any more. The edge runs in here, on that disk; SMSC, line and central are what they are elsewhere.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use sluice::config;
 use sluice::edge::EdgeSubject;
 use sluice::edge::config::EdgeConfig;
 use sluice::ring::life::Opener;
-use sluice::ring::storage::Storage;
 use sluice::ring::{self, RingFile};
 use sluice::status::{StatusDoor, config::StatusConfig};
 
-use super::bad_days::{hello, received, red, texts_of, well};
+use super::bad_days::{
+    all_arrives, comes_meanwhile, hello, is_told_to_try_later, received, red, texts_of, well,
+};
 use super::until;
 use super::world::{Setting, World, read_inbox, send_all};
 use crate::support::chance::Chance;
 use crate::support::disk::SimulatedDisk;
-
-/// The disk, and whether it refuses to sync.
-#[derive(Clone, Default)]
-struct Refusing {
-    disk: SimulatedDisk,
-    refuses: Arc<AtomicBool>,
-    /// Whether something was written that is not synced.
-    unsynced: Arc<AtomicBool>,
-}
-
-impl Storage for Refusing {
-    fn length(&self) -> io::Result<u64> {
-        self.disk.length()
-    }
-
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.disk.read_at(offset, out)
-    }
-
-    fn write_at(&self, offset: u64, octets: &[u8]) -> io::Result<()> {
-        self.unsynced.store(true, Ordering::SeqCst);
-        self.disk.write_at(offset, octets)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        if self.refuses.load(Ordering::SeqCst) {
-            return Err(rustix::io::Errno::IO.into());
-        }
-        self.unsynced.store(false, Ordering::SeqCst);
-        self.disk.sync()
-    }
-}
 
 #[test]
 fn g2_a_disk_that_does_not_sync_at_the_edge_confirms_nothing_and_loses_nothing() {
@@ -60,7 +27,7 @@ fn g2_a_disk_that_does_not_sync_at_the_edge_confirms_nothing_and_loses_nothing()
         });
         let file = world.path().join("edge.toml");
         let loaded = config::load::<EdgeConfig>(&file).expect("a configuration");
-        let disk = Refusing::default();
+        let disk = SimulatedDisk::default();
         let mut epochs = Chance::new(7);
         let mut next = || epochs.number();
         ring::format(&disk, &loaded.config.rings(), &mut next).expect("a ring file");
@@ -87,38 +54,26 @@ fn g2_a_disk_that_does_not_sync_at_the_edge_confirms_nothing_and_loses_nothing()
 
         // What has ended is durable as well, by the flush of an idle ring; before that it would be in doubt.
         until("a disk that has everything", || {
-            (!disk.unsynced.load(Ordering::SeqCst)).then_some(())
+            disk.is_synced().then_some(())
         });
-        disk.refuses.store(true, Ordering::SeqCst);
+        disk.refuse_syncs(true);
         let refused = world.smsc.counts()["deliveries_refused"].clone();
-        for text in ["two", "three"] {
-            let said = world.smsc.ask(&format!("send +358401111111 17000 {text}"));
-            assert!(said == "sent" || said.starts_with("kept"), "{said}");
-        }
-        send_all(&world, &[hello(2)]);
+        comes_meanwhile(&mut world);
         // The exit code is the one of *down*; the reason and the remedy stand beside it.
         let told = red(&world, "edge", "storage-failed");
         for part in ["nothing more is accepted", "Input/output error", "`dmesg`"] {
             assert!(told.contains(part), "{part}: {told}");
         }
         if !cimd2 {
-            until("an SMSC that is told to try later", || {
-                (world.smsc.counts()["deliveries_refused"] != refused).then_some(())
-            });
+            is_told_to_try_later(&mut world, &refused);
         }
         assert_eq!(world.smsc.counts()["deliveries_taken"], 1, "none of them");
         assert_eq!(received(&world), ["hello 1"], "nothing is offered");
 
         // What was written and not synced is gone, or not, sector by sector; then the disk is well again.
-        disk.disk.power_returns(&mut Chance::new(5));
-        disk.refuses.store(false, Ordering::SeqCst);
-        well(&world, "edge");
-        assert_eq!(texts_of(&read_inbox(&world, 3)), ["one", "two", "three"]);
-        until("the second text", || {
-            (received(&world).len() >= 2).then_some(())
-        });
-        assert_eq!(received(&world), ["hello 1", "hello 2"]);
-        assert_eq!(world.smsc.counts()["breaches"], 0, "one at a time");
+        disk.power_returns(&mut Chance::new(5));
+        disk.refuse_syncs(false);
+        all_arrives(&mut world);
         runtime.block_on(edge.edge().stop());
         assert_eq!(central.terminate().1, Some(0));
     }

@@ -28,6 +28,7 @@ struct State {
     pending: Vec<(u64, Vec<u8>)>,
     done: u64,
     cut_at: Option<u64>,
+    refuses_syncs: bool,
     log: Option<Vec<Operation>>,
 }
 
@@ -67,6 +68,16 @@ impl SimulatedDisk {
     pub fn cut_after(&self, more: Option<u64>) {
         let mut state = self.state();
         state.cut_at = more.map(|more| state.done + more);
+    }
+
+    /// Whether syncs fail from now on, as those of a disk that goes bad; writes are taken all the same.
+    pub fn refuse_syncs(&self, refuses: bool) {
+        self.state().refuses_syncs = refuses;
+    }
+
+    /// Whether all that was written is durable.
+    pub fn is_synced(&self) -> bool {
+        self.state().pending.is_empty()
     }
 
     /// Whether the power is off.
@@ -171,6 +182,9 @@ impl Storage for SimulatedDisk {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.state();
+        if state.refuses_syncs {
+            return Err(rustix::io::Errno::IO.into());
+        }
         Self::step(&mut state)?;
         for (offset, octets) in std::mem::take(&mut state.pending) {
             state.durable[offset as usize..][..octets.len()].copy_from_slice(&octets);
